@@ -1,0 +1,9 @@
+// Test runner settings: TypeScript is run by Node itself, and every test file has a process of its own,
+// because tests start servers, child processes and signal handlers.
+export default {
+  extensions: ['ts'],
+  files: ['test/**/*.test.ts', '!test/lab/**', '!test/bench/**', '!test/kube/**'],
+  workerThreads: false,
+  concurrency: 2,
+  timeout: '90s',
+};

@@ -1,0 +1,129 @@
+// One request and its response, as everything between the listeners and the endpoints sees them. HTTP/1.1, HTTP/2 and
+// upgrades enter through these types, so that a codec on either side can be exchanged without touching the other.
+import type { Endpoint } from '../table/cluster.ts';
+import type { Route, VirtualHost } from '../table/route.ts';
+
+/** Header fields as a flat list `[name, value, name, value, …]`: order, case and repeats as received. See fields.ts. */
+export type RawHeaders = string[];
+
+/** The downstream peer. `address` is the client's own: behind a trusted proxy it is taken from the forwarded fields. */
+export interface Client {
+  readonly address: string;
+  readonly port: number;
+  /** The connection's other end; differs from `address` behind a trusted proxy. */
+  readonly peerAddress: string;
+  /** True: `peerAddress` is in the listener's `trustedProxies`, so what it forwards is believed. */
+  readonly trusted: boolean;
+  /** The scheme that the client used: the forwarded one where trusted. */
+  readonly scheme: 'http' | 'https';
+  /** The port that the client connected to: the forwarded one where trusted. */
+  readonly localPort: number;
+}
+
+/** A validated request head. */
+export interface Request {
+  readonly version: '1.0' | '1.1' | '2';
+  readonly method: string;
+  /** `host[:port]` as received (Host, `:authority` or absolute-form), validated; empty only in HTTP/1.0 without Host. */
+  readonly authority: string;
+  /** Host of `authority`: lower-case, without port and trailing dot. */
+  readonly hostname: string;
+  /** The request target in origin form, as it is sent on: path and query. */
+  target: string;
+  /** Canonical path (target.ts): what is matched, authorised and logged. */
+  readonly path: string;
+  /** Without `?`; empty if there is none. */
+  readonly query: string;
+  headers: RawHeaders;
+  /** Absent: the request has no body. */
+  readonly body?: BodySource;
+}
+
+/** A message body that arrives over time. Nothing is read before `start`, and never more than the sink takes. */
+export interface BodySource {
+  /** Declared length in bytes; undefined: unknown (chunked, or HTTP/2 without content-length). */
+  readonly length: number | undefined;
+  /** Begins delivery; called once. A body that has already failed calls `onAbort` at once. */
+  start(sink: BodySink): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** Exactly one of `onEnd` and `onAbort` comes last. `onEnd` means that the sender completed the message. */
+export interface BodySink {
+  onData(chunk: Buffer): void;
+  onEnd(trailers: RawHeaders): void;
+  onAbort(error: ProxyError): void;
+}
+
+/** The downstream half of a codec: where the response goes. Calls after `end` or `abort` do nothing. */
+export interface ResponseWriter {
+  /** An interim response (1xx other than 101). */
+  inform(status: number, headers: RawHeaders): void;
+  /** The final head. `length`: body bytes that will follow, undefined if unknown; hop-by-hop fields are the writer's own business. */
+  head(status: number, headers: RawHeaders, length: number | undefined): void;
+  /** False: enough for now; `onDrain` follows. */
+  data(chunk: Buffer): boolean;
+  end(trailers?: RawHeaders): void;
+  /** Cuts the response so that the client sees that it is not complete (RST_STREAM, closed connection). */
+  abort(): void;
+  /** Set by the user of the writer. */
+  onDrain: (() => void) | undefined;
+  /** Set by the user of the writer: the client went away before the response ended. Called at most once. */
+  onClose: (() => void) | undefined;
+  /** True once a final head has been given. */
+  readonly started: boolean;
+  /** Response body bytes accepted so far. */
+  readonly bytes: number;
+}
+
+/** A response that the proxy makes itself. `reason` is the stable word for access log and metrics. */
+export interface Reply {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: RawHeaders;
+  readonly body: string;
+}
+
+/** One try at one endpoint. */
+export interface Attempt {
+  readonly endpoint: Endpoint;
+  readonly startedAt: number;
+  /** Milliseconds until the response head or the failure. */
+  elapsedMs?: number;
+  status?: number;
+  /** Reason of the failure. */
+  error?: string;
+}
+
+/** One request and its response, from the first byte of the head to the last byte of the answer. */
+export interface Exchange {
+  readonly id: string;
+  readonly client: Client;
+  readonly request: Request;
+  readonly response: ResponseWriter;
+  /** `performance.now()` at the head's end. */
+  readonly startedAt: number;
+  virtualHost?: VirtualHost;
+  route?: Route;
+  cluster?: string;
+  attempts: Attempt[];
+  /** Status sent to the client; 499 if it left first. */
+  status: number;
+  /** Empty when an endpoint answered; else why the proxy made or cut the response itself. */
+  reason: string;
+  /** Headers added to every response of this exchange by filters. */
+  responseHeaders?: RawHeaders;
+}
+
+/** A request that failed, whose fault it was and whether another endpoint may be tried. */
+export interface ProxyError {
+  /** Envoy's response-flag long name where it has one: `UpstreamConnectionFailure`. */
+  readonly reason: string;
+  readonly side: 'downstream' | 'upstream' | 'internal';
+  /** `yes`: the endpoint saw nothing of the request; `if-reused`: only a stale connection explains it; `no`: it may have been processed. */
+  readonly retry: 'no' | 'yes' | 'if-reused';
+  /** The status to answer with if nothing was sent yet. */
+  readonly status: number;
+  readonly cause?: unknown;
+}

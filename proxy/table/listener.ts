@@ -1,0 +1,26 @@
+// A Listener: an address, port and protocol on which the proxy accepts connections, and whom it believes there.
+
+/** One listening socket of every worker. Port 0 lets the system choose; the first worker's choice binds all. */
+export interface Listener {
+  /** `http` or `https`: virtual hosts name the listeners that they are served on. */
+  readonly name: string;
+  /** The local address to bind, `::` for all (both families). */
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: 'HTTP' | 'HTTPS';
+  /** True: every connection from `proxyProtocolFrom` must begin with a PROXY protocol header (v1 or v2). */
+  readonly proxyProtocol: boolean;
+  /** CIDRs of peers whose `X-Forwarded-*` and PROXY header are believed. Empty: nobody is. */
+  readonly trustedProxies: readonly string[];
+  /** HTTPS only. */
+  readonly tls?: ListenerTls;
+}
+
+/** TLS settings of a listener. Certificates are named by digest (`Certificate.name`). */
+export interface ListenerTls {
+  /** Served when SNI is absent or matches no virtual host that has a certificate. */
+  readonly defaultCertificate: string;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** OpenSSL cipher list for TLS 1.2; absent: AEAD suites only. */
+  readonly ciphers?: string;
+}

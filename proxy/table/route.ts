@@ -1,0 +1,113 @@
+// Routes: one match, its filters, one action. Names and meaning follow the Gateway API where it has a word.
+import type { FilterSpec } from './filter.ts';
+import type { Origin } from './origin.ts';
+
+/** All that one hostname answers on some listeners. `routes` stand in matching order: the first that matches wins. */
+export interface VirtualHost {
+  /** Names of the listeners that serve it. */
+  readonly listeners: readonly string[];
+  /** Lower-case: `shop.example.com`, `*.example.com` (the star stands for exactly one label), or `*` for every other host. */
+  readonly hostname: string;
+  /** `Certificate.name` for TLS connections to this hostname; absent: the listener's default certificate. */
+  readonly certificate?: string;
+  readonly routes: readonly Route[];
+}
+
+/** One match, the filters of the matched request in order, and exactly one action. */
+export interface Route {
+  /** Unique in its virtual host, readable: `shop/web/rules[0].paths[1]`. */
+  readonly name: string;
+  readonly match: RouteMatch;
+  readonly filters: readonly FilterSpec[];
+  readonly action: Action;
+  readonly origin: Origin;
+}
+
+/** Every condition must hold. Empty lists hold always. */
+export interface RouteMatch {
+  readonly path: PathMatch;
+  /** Upper-case method name; absent: any. */
+  readonly method?: string;
+  /** Header names are lower-case. */
+  readonly headers: readonly ValueMatch[];
+  readonly queryParams: readonly ValueMatch[];
+  readonly cookies: readonly ValueMatch[];
+}
+
+/**
+ * `PathPrefix` compares path elements (Ingress *Prefix*: `/a` matches `/a` and `/a/b`, not `/ab`; a trailing slash of the value is ignored);
+ * `StringPrefix` compares characters; `RegularExpression` is RE2 syntax, anchored at the start.
+ * The path that is compared is the canonical one of proxy/http/target.ts.
+ */
+export interface PathMatch {
+  readonly type: 'Exact' | 'PathPrefix' | 'StringPrefix' | 'RegularExpression';
+  readonly value: string;
+  readonly ignoreCase?: true;
+}
+
+/** One named value. `Exact` compares the whole value; `RegularExpression` is RE2 syntax, unanchored; `Present` ignores `value`. */
+export interface ValueMatch {
+  readonly name: string;
+  readonly type: 'Exact' | 'RegularExpression' | 'Present';
+  readonly value: string;
+}
+
+export type Action = Forward | Redirect | Respond;
+
+/** Send the request to one endpoint of one of the clusters, chosen by weight. */
+export interface Forward {
+  readonly type: 'Forward';
+  readonly clusters: readonly WeightedCluster[];
+  readonly timeouts?: Timeouts;
+  readonly retry?: RetryPolicy;
+  /** Largest request body in bytes; absent: the server's own limit. 0: no limit. */
+  readonly maxBodyBytes?: number;
+}
+
+export interface WeightedCluster {
+  /** Key into `Snapshot.clusters`. */
+  readonly cluster: string;
+  /** Relative share, a whole number; 0 takes none. */
+  readonly weight: number;
+}
+
+/** Milliseconds; absent: the worker's default. */
+export interface Timeouts {
+  /** From the request's last byte to the response head. */
+  readonly responseHeadMs?: number;
+  /** Longest gap between two reads of the response body, and the idle time of an upgraded connection. */
+  readonly readIdleMs?: number;
+  /** Longest gap between two writes of the request body. */
+  readonly sendIdleMs?: number;
+  /** The whole request, from its head to the last byte of the response. */
+  readonly requestMs?: number;
+}
+
+/** When another endpoint may be tried. `attempts` counts the first one too; 0 and 1 mean no retry. */
+export interface RetryPolicy {
+  readonly attempts: number;
+  /** Total time for all tries, in milliseconds; 0: no limit. */
+  readonly totalMs: number;
+  /** Which failures count: `error`, `timeout`, `invalid-response` or a status such as `503`. */
+  readonly on: readonly string[];
+  /** True: also methods that are not idempotent once bytes have been sent. */
+  readonly nonIdempotent: boolean;
+}
+
+/** Answer with a redirect. Absent parts are taken from the request. */
+export interface Redirect {
+  readonly type: 'Redirect';
+  readonly status: 301 | 302 | 303 | 307 | 308;
+  readonly scheme?: string;
+  readonly hostname?: string;
+  readonly port?: number;
+  readonly path?: string;
+}
+
+/** Answer without an endpoint. `reason` is the stable word in access log and metrics. */
+export interface Respond {
+  readonly type: 'Respond';
+  readonly status: number;
+  readonly body: string;
+  readonly reason: string;
+}
