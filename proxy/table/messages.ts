@@ -24,9 +24,44 @@ export type FromWorker =
   | { readonly type: 'stats'; readonly id: number; readonly stats: WorkerStats }
   | { readonly type: 'pong'; readonly id: number };
 
-/** Hot counters of one worker since its start; the primary adds the workers up at scrape. */
+/** What a worker process is told at its start, as JSON in the environment variable `FAIRLEAD_WORKER`. */
+export interface WorkerOptions {
+  /** From 0; a replacement keeps the number of the worker that it replaces. */
+  readonly index: number;
+  /** `stdout`, `off`, or the path of a file that is appended to. */
+  readonly accessLog: string;
+  readonly limits: WorkerLimits;
+  readonly timeouts: WorkerTimeouts;
+}
+
+/** What one client may ask for, where no route says otherwise. */
+export interface WorkerLimits {
+  /** Request line and all header fields, in bytes. */
+  readonly headBytes: number;
+  /** Request body in bytes; 0: no limit. */
+  readonly bodyBytes: number;
+  /** From the first byte of a request head to its last. */
+  readonly headTimeoutMs: number;
+  /** Longest silence while a request body is awaited. */
+  readonly bodyTimeoutMs: number;
+  /** How long an idle client connection is kept. */
+  readonly keepAliveTimeoutMs: number;
+  /** Requests served on one client connection before it is closed. */
+  readonly keepAliveRequests: number;
+  /** HTTP/2 streams open at once on one client connection. */
+  readonly maxConcurrentStreams: number;
+}
+
+/** Defaults for what `Timeouts` of a route leaves open; the meaning of each is the one there. */
+export interface WorkerTimeouts {
+  readonly responseHeadMs: number;
+  readonly readIdleMs: number;
+  readonly sendIdleMs: number;
+}
+
+/** Hot counters of one worker since its start; the primary adds the workers up at scrape. Names, labels and buckets: metrics.ts. */
 export interface WorkerStats {
-  /** Key: label values joined by `\u0000`, in the order of `labels` of the metric; see proxy/observe/metrics.ts. */
+  /** Key: name of the metric and its label values in the order of its definition, joined by `\u0000`. The same in all three records. */
   readonly counters: Readonly<Record<string, number>>;
   readonly gauges: Readonly<Record<string, number>>;
   readonly histograms: Readonly<Record<string, HistogramData>>;
