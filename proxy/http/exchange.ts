@@ -1,5 +1,6 @@
 // One request and its response, as everything between the listeners and the endpoints sees them. HTTP/1.1, HTTP/2 and
 // upgrades enter through these types, so that a codec on either side can be exchanged without touching the other.
+import type { Duplex } from 'node:stream';
 import type { Endpoint } from '../table/cluster.ts';
 import type { Route, VirtualHost } from '../table/route.ts';
 
@@ -35,8 +36,8 @@ export interface Request {
   /** Without `?`; empty if there is none. */
   readonly query: string;
   headers: RawHeaders;
-  /** Absent: the request has no body. */
-  readonly body?: BodySource;
+  /** Undefined: the request has no body. */
+  readonly body: BodySource | undefined;
 }
 
 /** A message body that arrives over time. Nothing is read before `start`, and never more than the sink takes. */
@@ -77,6 +78,14 @@ export interface ResponseWriter {
   readonly bytes: number;
 }
 
+/** A request to change the protocol of the connection (RFC 9110 §7.8). Not taken, it is answered like any other request. */
+export interface UpgradeRequest {
+  /** Lower-case, one of those that are served: `websocket`. */
+  readonly protocol: string;
+  /** Hands over the connection for good: the socket, and the bytes that came behind the request head. */
+  take(): { readonly socket: Duplex; readonly head: Buffer };
+}
+
 /** A response that the proxy makes itself. `reason` is the stable word for access log and metrics. */
 export interface Reply {
   readonly status: number;
@@ -102,18 +111,20 @@ export interface Exchange {
   readonly client: Client;
   readonly request: Request;
   readonly response: ResponseWriter;
+  /** Set if the client asks for another protocol. */
+  readonly upgrade: UpgradeRequest | undefined;
   /** `performance.now()` at the head's end. */
   readonly startedAt: number;
-  virtualHost?: VirtualHost;
-  route?: Route;
-  cluster?: string;
+  virtualHost: VirtualHost | undefined;
+  route: Route | undefined;
+  cluster: string | undefined;
   attempts: Attempt[];
   /** Status sent to the client; 499 if it left first. */
   status: number;
   /** Empty when an endpoint answered; else why the proxy made or cut the response itself. */
   reason: string;
   /** Headers added to every response of this exchange by filters. */
-  responseHeaders?: RawHeaders;
+  responseHeaders: RawHeaders | undefined;
 }
 
 /** A request that failed, whose fault it was and whether another endpoint may be tried. */
