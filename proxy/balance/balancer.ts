@@ -7,13 +7,23 @@ export type Outcome = 'success' | 'failure' | 'refused' | 'timeout' | 'cancelled
 
 export interface Pick {
   readonly endpoint: Endpoint;
-  /** Called once, when the attempt is over. */
+  /**
+   * Called once, when the attempt is over. `elapsedMs` is the time until the response head (or the failure), so that a
+   * long stream does not count as a slow endpoint.
+   */
   settle(outcome: Outcome, elapsedMs: number): void;
 }
+
+/** Why no endpoint was picked: there is none that serves, or all that do have as many requests under way as they may. */
+export type Shortage = 'NoHealthyUpstream' | 'UpstreamOverflow';
 
 export interface Balancer {
   /** New membership. State of endpoints that stay (same address and port) is kept. */
   update(endpoints: readonly Endpoint[]): void;
   /** `hashKey`: for hashing and affinity, else undefined. `tried`: endpoints that this request must not get again. Undefined: none can take it. */
   pick(hashKey: string | undefined, tried: readonly Endpoint[]): Pick | undefined;
+  /** Picks this very endpoint if it takes requests (session affinity); undefined: it is gone, ejected or full. */
+  take(endpoint: Endpoint): Pick | undefined;
+  /** Why `pick` with nothing tried gives nothing just now; undefined: it would give something. */
+  shortage(): Shortage | undefined;
 }

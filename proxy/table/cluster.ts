@@ -23,9 +23,37 @@ export interface UpstreamTls {
   readonly clientCertificate?: string;
 }
 
-export interface LoadBalancer {
+/** How one endpoint of the cluster is chosen for a request. */
+export type LoadBalancer = RoundRobin | LeastRequest | PeakEwma | ConsistentHash;
+
+/** One after the other. */
+export interface RoundRobin {
   readonly type: 'RoundRobin';
 }
+
+/** Of two random endpoints the one with fewer requests under way. */
+export interface LeastRequest {
+  readonly type: 'LeastRequest';
+}
+
+/** Of two random endpoints the one with the lower cost: decayed peak latency (10 s) times requests under way. */
+export interface PeakEwma {
+  readonly type: 'PeakEwma';
+}
+
+/** The same key goes to the same endpoint, on every worker and replica. A request whose key is empty goes to a random one. */
+export interface ConsistentHash {
+  readonly type: 'ConsistentHash';
+  /** The values of the parts, joined in order, are the key. */
+  readonly key: readonly KeyPart[];
+}
+
+/** One part of a hash key; what the request does not have is the empty string. Header names are lower-case. */
+export type KeyPart =
+  | { readonly type: 'Literal'; readonly value: string }
+  | { readonly type: 'Header' | 'Cookie' | 'QueryParam'; readonly name: string }
+  /** `RequestTarget` is path and query as sent on; `Path` is the canonical path. */
+  | { readonly type: 'ClientAddress' | 'Host' | 'Path' | 'RequestTarget' };
 
 /** One pod address and port, with the three conditions of an EndpointSlice. */
 export interface Endpoint {
