@@ -1,0 +1,187 @@
+// Brings tables to the workers: keeps the published version, sends each worker a snapshot when it starts and deltas from
+// then on, and knows from the acknowledgements which version serves where. It never sends what is equal.
+import type { Delta, Sections } from '../../proxy/table/snapshot.ts';
+import type { FromWorker, WorkerOptions, WorkerStats } from '../../proxy/table/messages.ts';
+import { PortBook } from './ports.ts';
+import { StatsCollector } from './stats.ts';
+import { Versions } from './versions.ts';
+import type { Edit, Touched } from './versions.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+/** What its owner hears. */
+export interface PublisherEvents {
+  /** Every worker has applied a table for the first time. `ports`: where the listeners really listen, by name. */
+  onReady(ports: Readonly<Record<string, number>>): void;
+  /** Every running worker serves at least `version`, `liveMs` after the change that it came from was seen. */
+  onLive(version: number, liveMs: number): void;
+  /** A worker could not put `version` in force; what it had before still serves. */
+  onRefused(index: number, version: number, error: string): void;
+  onWorkerExit(index: number, reason: string, expected: boolean): void;
+}
+
+export interface WorkerState {
+  readonly index: number;
+  /** Undefined: it is being replaced. */
+  readonly pid: number | undefined;
+  /** Version that it serves; 0: none yet. */
+  readonly version: number;
+  /** Processes that came after the first. */
+  readonly restarts: number;
+  /** Why it last refused a version; empty: the last one was applied. */
+  readonly refused: string;
+}
+
+interface Acknowledged {
+  version: number;
+  /** A snapshot is on its way: deltas go out as well, requests for another one are not answered. */
+  awaitsSnapshot: boolean;
+  greeted: boolean;
+  starts: number;
+  refused: string;
+}
+
+export class Publisher {
+  readonly #versions = new Versions();
+  readonly #ports = new PortBook();
+  readonly #pool: WorkerPool;
+  readonly #stats: StatsCollector;
+  readonly #events: PublisherEvents;
+  readonly #workers: Acknowledged[];
+  /** When the change behind a version was seen, until it is live everywhere. */
+  readonly #seenAt = new Map<number, number>();
+  #ready = false;
+
+  constructor(workers: number, options: (index: number) => WorkerOptions, events: PublisherEvents, workerFile?: string) {
+    this.#events = events;
+    this.#workers = Array.from({ length: workers }, () => ({ version: 0, awaitsSnapshot: false, greeted: false, starts: 0, refused: '' }));
+    this.#pool = new WorkerPool(workers, options, {
+      onMessage: (index, message) => this.#receive(index, message),
+      onExit: (index, reason, expected) => this.#exited(index, reason, expected),
+    }, workerFile);
+    this.#stats = new StatsCollector(workers, (index, message) => this.#pool.send(index, message));
+  }
+
+  /** Of the last published table; 0: none yet. */
+  get version(): number {
+    return this.#versions.version;
+  }
+
+  /** True from the moment when every worker has applied a table, for as long as at least one serves. */
+  get ready(): boolean {
+    return this.#ready && this.#workers.some((worker) => worker.version > 0);
+  }
+
+  /**
+   * Publishes the next table and returns what changed; undefined: it is equal to the one before. `touched`: see Versions.
+   * `seenAt`: `performance.now()` when the change was seen. The first call starts the workers.
+   */
+  publish(sections: Sections, touched: Touched | undefined, seenAt: number): { readonly version: number; readonly edits: readonly Edit[] } | undefined {
+    const first = this.#versions.version === 0;
+    const next = this.#versions.advance(sections, touched);
+    if (next === undefined) return undefined;
+    this.#seenAt.set(next.delta.version, seenAt);
+    if (first) this.#startWorkers(sections);
+    else this.#broadcast(next.delta);
+    return { version: next.delta.version, edits: next.edits };
+  }
+
+  /** Counters of all workers added up, those of workers that are gone included. */
+  collect(): Promise<WorkerStats> {
+    return this.#stats.collect();
+  }
+
+  workers(): readonly WorkerState[] {
+    return this.#workers.map(({ version, starts, refused }, index) => ({ index, pid: this.#pool.pid(index), version, restarts: Math.max(0, starts - 1), refused }));
+  }
+
+  /** Resolves when all workers have finished what was open, or `graceMs` is over. */
+  drain(graceMs: number): Promise<void> {
+    return this.#pool.drain(graceMs);
+  }
+
+  killAll(): void {
+    this.#pool.killAll('told to stop at once');
+  }
+
+  /** With a port that the system chooses, one worker must have chosen before the others can share it. */
+  #startWorkers(sections: Sections): void {
+    if (this.#ports.covers(sections.listeners)) this.#pool.startAll();
+    else this.#pool.start(0);
+  }
+
+  #broadcast(next: Delta): void {
+    const listeners = next.set.listeners;
+    const delta = listeners === undefined ? next : { ...next, set: { ...next.set, listeners: this.#ports.fix(listeners) } };
+    for (const [index, worker] of this.#workers.entries()) {
+      if (worker.greeted) this.#pool.send(index, { type: 'delta', delta });
+    }
+  }
+
+  #receive(index: number, message: FromWorker): void {
+    const worker = this.#workers[index];
+    if (worker === undefined) return;
+    switch (message.type) {
+      case 'hello':
+        worker.greeted = true;
+        worker.starts++;
+        this.#sendSnapshot(index, worker);
+        return;
+      case 'resync':
+        if (!worker.awaitsSnapshot) this.#sendSnapshot(index, worker);
+        return;
+      case 'applied':
+        this.#applied(worker, message.version, message.ports);
+        return;
+      case 'refused':
+        worker.awaitsSnapshot = false;
+        worker.refused = message.error;
+        this.#events.onRefused(index, message.version, message.error);
+        return;
+      case 'stats':
+        this.#stats.receive(index, message.id, message.stats);
+        return;
+      case 'pong':
+        return;
+    }
+  }
+
+  #sendSnapshot(index: number, worker: Acknowledged): void {
+    worker.awaitsSnapshot = true;
+    const snapshot = this.#versions.snapshot();
+    this.#pool.send(index, { type: 'snapshot', snapshot: { ...snapshot, listeners: this.#ports.fix(snapshot.listeners) } });
+  }
+
+  #applied(worker: Acknowledged, version: number, ports: Readonly<Record<string, number>>): void {
+    worker.version = version;
+    worker.awaitsSnapshot = false;
+    worker.refused = '';
+    this.#ports.learn(ports);
+    this.#pool.startAll();
+    if (!this.#ready && this.#workers.every((each) => each.version > 0)) {
+      this.#ready = true;
+      this.#events.onReady(ports);
+    }
+    this.#reportLive();
+  }
+
+  #reportLive(): void {
+    const serving = this.#workers.filter((worker) => worker.greeted).map((worker) => worker.version);
+    const oldest = Math.min(...serving);
+    const now = performance.now();
+    for (const [version, seenAt] of this.#seenAt) {
+      if (version > oldest) break;
+      this.#seenAt.delete(version);
+      this.#events.onLive(version, now - seenAt);
+    }
+  }
+
+  #exited(index: number, reason: string, expected: boolean): void {
+    const worker = this.#workers[index];
+    if (worker === undefined) return;
+    worker.version = 0;
+    worker.greeted = false;
+    worker.awaitsSnapshot = false;
+    this.#stats.retire(index);
+    this.#events.onWorkerExit(index, reason, expected);
+  }
+}
