@@ -1,0 +1,72 @@
+// Consistent hashing with several probes (B. Appleton, M. O'Reilly, "Multi-probe consistent hashing", 2015): every
+// endpoint has one point on a ring of 32 bits; a key has 21 points, and the endpoint that follows one of them most
+// closely gets it. A new endpoint takes keys only for itself and a leaving one gives away only its own; shares differ by
+// a few per cent; and unlike a ring with many points per endpoint it is rebuilt in well under a millisecond.
+import { halves, hash, mix } from './hash.ts';
+import { anyUsable } from './policy.ts';
+import type { Policy, Random, Usable } from './policy.ts';
+import type { Slot } from './slot.ts';
+
+const PROBES = 21;
+const RING = 2 ** 32;
+
+export function consistentHash(random: Random): Policy {
+  let owners: readonly Slot[] = [];
+  let points = new Uint32Array(0);
+  /** `starts[h >>> shift]`: the first point not before that part of the ring. */
+  let starts = new Uint32Array(1);
+  let shift = 31;
+
+  /** The owner that follows one of the key's points most closely, among the usable ones if asked for. */
+  function nearest(low: number, high: number, usable: Usable | undefined): Slot | undefined {
+    let best: Slot | undefined;
+    let bestDistance = Infinity;
+    const count = points.length;
+    for (let probe = 0; probe < PROBES; probe++) {
+      const at = mix(low + Math.imul(probe, high));
+      let place = starts[at >>> shift] ?? count;
+      while (place < count && (points[place] ?? 0) < at) place++;
+      for (let step = 0; step < count; step++, place++) {
+        const index = place % count;
+        const point = points[index] ?? 0;
+        const distance = point >= at ? point - at : point - at + RING;
+        if (distance >= bestDistance) break;
+        const owner = owners[index];
+        if (owner === undefined || (usable !== undefined && !usable(owner))) continue;
+        best = owner;
+        bestDistance = distance;
+        break;
+      }
+    }
+    return best;
+  }
+
+  return {
+    rebuild(members) {
+      const placed = members.map((slot) => {
+        hash(slot.key);
+        return { slot, point: halves.low };
+      });
+      // Members come sorted by key, and sort is stable: two endpoints on the same point always stand in the same order.
+      placed.sort((a, b) => a.point - b.point);
+      owners = placed.map((entry) => entry.slot);
+      points = Uint32Array.from(placed, (entry) => entry.point);
+      const bits = Math.max(1, Math.ceil(Math.log2(points.length + 1)));
+      shift = 32 - bits;
+      starts = new Uint32Array(2 ** bits);
+      for (let part = 0, place = 0; part < starts.length; part++) {
+        while (place < points.length && (points[place] ?? 0) < part * 2 ** shift) place++;
+        starts[part] = place;
+      }
+    },
+    choose(hashKey, usable) {
+      if (hashKey === undefined || hashKey === '') return anyUsable(owners, usable, random);
+      hash(hashKey);
+      // An even step would visit only some points of the ring.
+      const { low, high } = halves;
+      const owner = nearest(low, high | 1, undefined);
+      if (owner === undefined || usable(owner)) return owner;
+      return nearest(low, high | 1, usable);
+    },
+  };
+}

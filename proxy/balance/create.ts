@@ -1,0 +1,145 @@
+// Makes the balancer that a cluster asks for. What all algorithms have in common is here: membership, the requests under
+// way, the cap per endpoint, passive health; the choice itself is the policy's.
+import type { Endpoint, LoadBalancer } from '../table/cluster.ts';
+import type { Balancer, Outcome, Pick, Shortage } from './balancer.ts';
+import { consistentHash } from './consistent-hash.ts';
+import { eligible } from './eligible.ts';
+import { peakEwma } from './ewma.ts';
+import { Health } from './health.ts';
+import { leastRequest } from './least-request.ts';
+import type { Policy, Random } from './policy.ts';
+import { roundRobin } from './round-robin.ts';
+import { newSlot, slotKey } from './slot.ts';
+import type { Slot } from './slot.ts';
+
+export interface BalancerOptions {
+  /** Most requests under way at one endpoint, in this worker. Default: 1024. */
+  readonly maxInFlight?: number;
+  /** Default: `Math.random`. */
+  readonly random?: Random;
+}
+
+/** `clock`: milliseconds of a monotonic clock. */
+export function createBalancer(
+  spec: LoadBalancer,
+  endpoints: readonly Endpoint[],
+  clock: () => number = () => performance.now(),
+  options: BalancerOptions = {},
+): Balancer {
+  const policy = createPolicy(spec, options.random ?? Math.random, clock);
+  const balancer = new PolicyBalancer(policy, new Health(clock), options.maxInFlight ?? 1024);
+  balancer.update(endpoints);
+  return balancer;
+}
+
+function createPolicy(spec: LoadBalancer, random: Random, clock: () => number): Policy {
+  switch (spec.type) {
+    case 'RoundRobin':
+      return roundRobin(random);
+    case 'LeastRequest':
+      return leastRequest(random);
+    case 'PeakEwma':
+      return peakEwma(random, clock);
+    case 'ConsistentHash':
+      return consistentHash(random);
+  }
+}
+
+class PolicyBalancer implements Balancer {
+  readonly policy: Policy;
+  readonly health: Health;
+  readonly #maxInFlight: number;
+  #slots = new Map<string, Slot>();
+  #tried: readonly Endpoint[] = [];
+  members: readonly Slot[] = [];
+
+  constructor(policy: Policy, health: Health, maxInFlight: number) {
+    this.policy = policy;
+    this.health = health;
+    this.#maxInFlight = maxInFlight;
+  }
+
+  update(endpoints: readonly Endpoint[]): void {
+    const slots = new Map<string, Slot>();
+    for (const endpoint of endpoints) {
+      const key = slotKey(endpoint);
+      const slot = this.#slots.get(key) ?? newSlot(key, endpoint);
+      if (!sameConditions(slot.endpoint, endpoint)) this.health.forget(slot);
+      slot.endpoint = endpoint;
+      slot.eligible = false;
+      slots.set(key, slot);
+    }
+    for (const [key, slot] of this.#slots) {
+      if (slots.has(key)) continue;
+      slot.eligible = false;
+      this.health.forget(slot);
+    }
+    this.#slots = slots;
+    const members = new Set<Slot>();
+    for (const endpoint of eligible(endpoints)) {
+      const slot = slots.get(slotKey(endpoint));
+      if (slot === undefined) continue;
+      slot.eligible = true;
+      members.add(slot);
+    }
+    this.members = [...members].sort((a, b) => (a.key < b.key ? -1 : 1));
+    this.policy.rebuild(this.members);
+  }
+
+  pick(hashKey: string | undefined, tried: readonly Endpoint[]): Pick | undefined {
+    this.#tried = tried;
+    // If only ejected endpoints are left, one of them is still better than no answer at all.
+    const slot =
+      this.policy.choose(hashKey, this.#isUsable) ??
+      (this.health.ejected > 0 ? this.policy.choose(hashKey, this.#hasRoom) : undefined);
+    this.#tried = [];
+    return slot === undefined ? undefined : new SlotPick(this, slot);
+  }
+
+  take(endpoint: Endpoint): Pick | undefined {
+    const slot = this.#slots.get(slotKey(endpoint));
+    return slot !== undefined && slot.eligible && this.#isUsable(slot) ? new SlotPick(this, slot) : undefined;
+  }
+
+  shortage(): Shortage | undefined {
+    if (this.members.length === 0) return 'NoHealthyUpstream';
+    return this.members.some(this.#hasRoom) ? undefined : 'UpstreamOverflow';
+  }
+
+  readonly #hasRoom = (slot: Slot): boolean =>
+    slot.inFlight < this.#maxInFlight && (this.#tried.length === 0 || !this.#tried.some((endpoint) => sameAddress(endpoint, slot.endpoint)));
+
+  readonly #isUsable = (slot: Slot): boolean => this.#hasRoom(slot) && !this.health.isEjected(slot);
+}
+
+/** One object per attempt is all that a pick allocates. */
+class SlotPick implements Pick {
+  readonly endpoint: Endpoint;
+  readonly #balancer: PolicyBalancer;
+  readonly #slot: Slot;
+  #settled = false;
+
+  constructor(balancer: PolicyBalancer, slot: Slot) {
+    this.endpoint = slot.endpoint;
+    this.#balancer = balancer;
+    this.#slot = slot;
+    slot.inFlight++;
+  }
+
+  settle(outcome: Outcome, elapsedMs: number): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#slot.inFlight--;
+    this.#balancer.policy.observe?.(this.#slot, outcome, elapsedMs);
+    // A slot that left the table must not be ejected: nobody would take it back.
+    if (this.#slot.eligible) this.#balancer.health.record(this.#slot, outcome, this.#balancer.members.length);
+  }
+}
+
+function sameAddress(a: Endpoint, b: Endpoint): boolean {
+  return a.port === b.port && a.address === b.address;
+}
+
+function sameConditions(a: Endpoint, b: Endpoint): boolean {
+  return a.ready === b.ready && a.serving === b.serving && a.terminating === b.terminating;
+}
