@@ -44,6 +44,10 @@ export interface Request {
 export interface BodySource {
   /** Declared length in bytes; undefined: unknown (chunked, or HTTP/2 without content-length). */
   readonly length: number | undefined;
+  /** True once `start` was called: part of it may be on its way. */
+  readonly started: boolean;
+  /** Bytes received so far. */
+  readonly bytes: number;
   /** Begins delivery; called once. A body that has already failed calls `onAbort` at once. */
   start(sink: BodySink): void;
   pause(): void;
@@ -123,7 +127,7 @@ export interface Exchange {
   status: number;
   /** Empty when an endpoint answered; else why the proxy made or cut the response itself. */
   reason: string;
-  /** Headers added to every response of this exchange by filters. */
+  /** The fields of the response that is about to be sent, while the response filters see and change them. */
   responseHeaders: RawHeaders | undefined;
 }
 
