@@ -1,0 +1,189 @@
+// Who the client is, and what the endpoint is told about it: X-Forwarded-* and their relatives. One gate for all of them:
+// they are believed if the peer is trusted, and replaced if it is not. Names and values as ingress-nginx sends them.
+import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
+import { parseAuthority } from './authority.ts';
+import type { Client, RawHeaders, Request } from './exchange.ts';
+import { getField, getJoinedField } from './fields.ts';
+import type { TrustedProxies } from './trust.ts';
+
+/** What is known of a connection before its first request. */
+export interface ConnectionFacts {
+  /** The socket's other end. */
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  readonly localPort: number;
+  readonly encrypted: boolean;
+  /** What a PROXY protocol header said, where one was believed. */
+  readonly proxied?: { readonly address: string; readonly port: number; readonly localPort: number };
+}
+
+/**
+ * The Client of a connection as long as no header field says otherwise. Behind a PROXY protocol header the peer is who that header names:
+ * a TCP balancer passes header fields on unread, so its own trustworthiness says nothing about them. A TLS connection counts as one to
+ * port 443, whatever the port inside the pod; a PROXY header that names 443 means that TLS ended before us.
+ */
+export function clientOfConnection(facts: ConnectionFacts, trust: TrustedProxies): Client {
+  const { proxied } = facts;
+  const address = plainAddress(proxied?.address ?? facts.peerAddress);
+  return {
+    address,
+    port: proxied?.port ?? facts.peerPort,
+    peerAddress: address,
+    trusted: trust.believes(address),
+    scheme: facts.encrypted || proxied?.localPort === 443 ? 'https' : 'http',
+    localPort: proxied?.localPort ?? (facts.encrypted ? 443 : facts.localPort),
+  };
+}
+
+/** `::ffff:10.0.0.1`, as a dual-stack socket reports an IPv4 peer, as `10.0.0.1`. */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+/** The Client of one request: of the connection, or what a trusted peer forwards about it. */
+export function clientOf(client: Client, headers: RawHeaders, trust: TrustedProxies): Client {
+  if (!client.trusted) return client;
+  const chain = getJoinedField(headers, 'x-forwarded-for');
+  const proto = firstItem(getField(headers, 'x-forwarded-proto'))?.toLowerCase();
+  const port = forwardedPort(headers);
+  if (chain === undefined && proto === undefined && port === undefined) return client;
+  const scheme = proto === 'http' || proto === 'https' ? proto : client.scheme;
+  const address = chain === undefined ? client.address : originOf(chain, client.address, trust);
+  return {
+    address,
+    // The port of an address further away is not known.
+    port: address === client.address ? client.port : 0,
+    peerAddress: client.peerAddress,
+    trusted: true,
+    scheme,
+    localPort: port ?? (scheme === client.scheme ? client.localPort : scheme === 'https' ? 443 : 80),
+  };
+}
+
+/** Walks X-Forwarded-For from the right, from each trusted proxy to whom it got the request from. What is no address ends the walk. */
+function originOf(chain: string, nearest: string, trust: TrustedProxies): string {
+  let address = nearest;
+  let left = trust.hops ?? Number.POSITIVE_INFINITY;
+  let end = chain.length;
+  while (end > 0 && left > 0) {
+    if (trust.hops === undefined && !trust.includes(address)) break;
+    const comma = chain.lastIndexOf(',', end - 1);
+    const next = itemAddress(chain.slice(comma + 1, end));
+    if (next === undefined) break;
+    address = next;
+    left--;
+    end = comma;
+  }
+  return address;
+}
+
+/** `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]` or `[::1]:80` as an address without port. */
+function itemAddress(item: string): string | undefined {
+  let text = item.trim();
+  const bracketed = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(text);
+  if (bracketed !== null) text = bracketed[1] as string;
+  else if (text.includes('.')) text = text.replace(/^([\d.]+):\d{1,5}$/, '$1');
+  return text.includes('%') || isIP(text) === 0 ? undefined : plainAddress(text.toLowerCase());
+}
+
+function firstItem(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const comma = value.indexOf(',');
+  return comma === -1 ? value : value.slice(0, comma).trim();
+}
+
+function forwardedPort(headers: RawHeaders): number | undefined {
+  const text = firstItem(getField(headers, 'x-forwarded-port'));
+  if (text === undefined || !/^\d{1,5}$/.test(text)) return undefined;
+  const port = Number(text);
+  return port > 0 && port <= 65_535 ? port : undefined;
+}
+
+/** `host[:port]` that the client asked for: a trusted peer's X-Forwarded-Host (its first item), else the request's own authority. */
+export function requestedAuthority(client: Client, request: Pick<Request, 'authority' | 'headers'>): string {
+  if (!client.trusted) return request.authority;
+  const forwarded = firstItem(getField(request.headers, 'x-forwarded-host'));
+  return forwarded !== undefined && parseAuthority(forwarded) !== undefined ? forwarded : request.authority;
+}
+
+/**
+ * The id of a request: the client's X-Request-ID if it is one field of at most 128 characters (visible ASCII from a trusted peer,
+ * letters, digits and `-._~+/=:@` from anybody else), else a new one of 32 hexadecimal digits.
+ */
+export function requestId(headers: RawHeaders, client: Pick<Client, 'trusted'>): string {
+  const sent = getJoinedField(headers, 'x-request-id');
+  if (sent !== undefined && sent.length <= 128 && (client.trusted ? VISIBLE : PLAIN_ID).test(sent)) return sent;
+  return newRequestId();
+}
+
+const VISIBLE = /^[\x21-\x7e]+$/;
+const PLAIN_ID = /^[\w.~+/=:@-]+$/;
+
+const PREFIX = randomBytes(10).toString('hex');
+let count = 0;
+
+/** Unique, not secret: a random part per process and a counter. */
+function newRequestId(): string {
+  count = (count + 1) % 0x1_0000_0000_0000;
+  return PREFIX + count.toString(16).padStart(12, '0');
+}
+
+/**
+ * Writes what the endpoint is told of the client into `headers`, in place: X-Request-ID, X-Real-IP, X-Forwarded-For, -Host, -Port,
+ * -Proto, -Scheme, X-Scheme, and X-Original-Forwarded-For and -Host, which repeat what was replaced. From an untrusted peer every other
+ * `X-Forwarded-*`, `Forwarded` and `ssl-client-*` field goes as well, also spelt with `_`; from a trusted one they stay.
+ * `request.headers` must still be what the client sent, or be the same list.
+ */
+export function setForwarded(headers: RawHeaders, client: Client, request: Pick<Request, 'authority' | 'headers'>, id: string): void {
+  const authority = requestedAuthority(client, request);
+  let chain: string | undefined;
+  let originalHost: string | undefined;
+  let kept = 0;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const value = headers[i + 1] as string;
+    if (mayTellOfClient(name)) {
+      const known = name.toLowerCase().replaceAll('_', '-');
+      if (known === 'x-forwarded-for') chain = chain === undefined ? value : `${chain}, ${value}`;
+      else if (known === 'x-forwarded-host') originalHost ??= value;
+      if (OWN_NAMES.has(known) || (!client.trusted && isClaim(known))) continue;
+    }
+    headers[kept] = name;
+    headers[kept + 1] = value;
+    kept += 2;
+  }
+  headers.length = kept;
+  headers.push(
+    'X-Request-ID', id,
+    'X-Real-IP', client.address,
+    'X-Forwarded-For', client.trusted && chain !== undefined ? `${chain}, ${client.peerAddress}` : client.address,
+    'X-Forwarded-Port', String(client.localPort),
+    'X-Forwarded-Proto', client.scheme,
+    'X-Forwarded-Scheme', client.scheme,
+    'X-Scheme', client.scheme,
+  );
+  if (authority !== '') headers.push('X-Forwarded-Host', authority);
+  if (chain !== undefined) headers.push('X-Original-Forwarded-For', chain);
+  if (originalHost !== undefined) headers.push('X-Original-Forwarded-Host', originalHost);
+}
+
+/** Always written by this proxy, whoever sent them. */
+const OWN_NAMES = new Set([
+  'x-request-id', 'x-real-ip', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-proto', 'x-forwarded-scheme',
+  'x-scheme', 'x-original-forwarded-for', 'x-original-forwarded-host',
+]);
+
+/** Says something about the client that only a trusted peer may say. `name` is lower-case with hyphens. */
+function isClaim(name: string): boolean {
+  return name.startsWith('x-forwarded-') || name === 'forwarded' || name.startsWith('ssl-client-');
+}
+
+/** Quick look at the first letters, so that most fields are passed over without a copy: x-, x_, ss, fo. */
+function mayTellOfClient(name: string): boolean {
+  const first = name.charCodeAt(0) | 32;
+  const second = name.charCodeAt(1);
+  if (first === 120) return second === 45 || second === 95;
+  if (first === 115) return (second | 32) === 115;
+  return first === 102 && (second | 32) === 111;
+}
