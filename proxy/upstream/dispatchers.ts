@@ -1,0 +1,141 @@
+// All pools of a worker: made when the first request needs one, kept by use, dropped when idle for a minute, when there
+// are too many, and when the table no longer has the endpoint. Dropping is graceful: requests under way finish.
+import { LRUCache } from 'lru-cache';
+import type { Cluster, Endpoint } from '../table/cluster.ts';
+import type { Snapshot } from '../table/snapshot.ts';
+import { Connector } from './connector.ts';
+import { EndpointPool } from './endpoint-pool.ts';
+import type { PoolLimits } from './endpoint-pool.ts';
+
+export interface DispatcherOptions extends PoolLimits {
+  /** Longest wait for a connection in the queue. */
+  readonly maxWaitMs: number;
+  /** A pool without requests for this long is dropped. */
+  readonly idleMs: number;
+  /** Most pools at a time; the one that was not used for longest goes first. */
+  readonly maxPools: number;
+}
+
+export const DEFAULT_DISPATCHER_OPTIONS: DispatcherOptions = {
+  maxConnections: 1024,
+  maxWaiting: 1024,
+  maxWaitMs: 5_000,
+  keepAliveMs: 4_000,
+  maxHeadBytes: 32 * 1024,
+  idleMs: 60_000,
+  maxPools: 4096,
+};
+
+export interface DispatcherStats {
+  readonly pools: number;
+  /** Established connections, those of upgrades included. */
+  readonly connections: number;
+  /** Requests under way and waiting for a connection. */
+  readonly active: number;
+  readonly waiting: number;
+}
+
+type Table = Pick<Snapshot, 'clusters' | 'endpoints' | 'certificates'>;
+
+export class Dispatchers {
+  readonly options: DispatcherOptions;
+  readonly connector = new Connector();
+  readonly #pools: LRUCache<string, EndpointPool>;
+  /** Dropped, but not closed yet. */
+  readonly #closing = new Set<EndpointPool>();
+  readonly #sweeper: NodeJS.Timeout;
+
+  constructor(options: Partial<DispatcherOptions> = {}) {
+    this.options = { ...DEFAULT_DISPATCHER_OPTIONS, ...options };
+    this.#pools = new LRUCache({ max: this.options.maxPools, disposeAfter: (pool) => this.#drop(pool) });
+    this.#sweeper = setInterval(() => this.#sweep(), this.options.idleMs / 2).unref();
+  }
+
+  /** The pool of an endpoint under the present connection settings of its cluster. */
+  pool(cluster: Cluster, endpoint: Endpoint): EndpointPool {
+    const key = `${cluster.name} ${endpoint.address}:${endpoint.port}`;
+    const known = this.#pools.get(key);
+    if (known !== undefined) {
+      if (known.cluster === cluster) return known;
+      if (known.profile === profileOf(cluster)) {
+        known.cluster = cluster;
+        return known;
+      }
+    }
+    const pool = new EndpointPool(cluster, endpoint, profileOf(cluster), this.connector, this.options);
+    this.#pools.set(key, pool);
+    return pool;
+  }
+
+  /**
+   * Takes over a new table: drops the pools of endpoints that left or are terminating and of clusters that left or are
+   * connected to in another way now.
+   */
+  retain(table: Table): void {
+    this.connector.certificates = table.certificates;
+    const listed = new Map<string, ReadonlySet<string>>();
+    for (const [key, pool] of [...this.#pools]) {
+      const { name } = pool.cluster;
+      const cluster = table.clusters[name];
+      let addresses = listed.get(name);
+      if (addresses === undefined) {
+        addresses = new Set((table.endpoints[name] ?? []).filter((endpoint) => !endpoint.terminating).map(addressOf));
+        listed.set(name, addresses);
+      }
+      const stays = cluster !== undefined && profileOf(cluster) === pool.profile && addresses.has(addressOf(pool.endpoint));
+      if (!stays) this.#pools.delete(key);
+    }
+  }
+
+  stats(): DispatcherStats {
+    let active = 0;
+    let waiting = 0;
+    for (const pool of [...this.#pools.values(), ...this.#closing]) {
+      active += pool.active;
+      waiting += pool.waiting;
+    }
+    return { pools: this.#pools.size + this.#closing.size, connections: this.connector.open, active, waiting };
+  }
+
+  /** Resolves when every request has ended and every connection is closed. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper);
+    this.#pools.clear();
+    await Promise.all([...this.#closing].map((pool) => pool.close()));
+  }
+
+  /** Cuts everything; requests under way fail. */
+  async destroy(): Promise<void> {
+    clearInterval(this.#sweeper);
+    this.#pools.clear();
+    await Promise.all([...this.#closing].map((pool) => pool.destroy()));
+  }
+
+  #drop(pool: EndpointPool): void {
+    this.#closing.add(pool);
+    void pool.close().then(() => this.#closing.delete(pool));
+  }
+
+  #sweep(): void {
+    const idleSince = performance.now() - this.options.idleMs;
+    for (const [key, pool] of [...this.#pools]) {
+      if (pool.active === 0 && pool.waiting === 0 && pool.usedAt <= idleSince) this.#pools.delete(key);
+    }
+  }
+}
+
+function addressOf(endpoint: Endpoint): string {
+  return `${endpoint.address}:${endpoint.port}`;
+}
+
+const profiles = new WeakMap<Cluster, string>();
+
+/** Clusters with equal profiles connect in the same way. */
+function profileOf(cluster: Cluster): string {
+  let profile = profiles.get(cluster);
+  if (profile === undefined) {
+    profile = JSON.stringify([cluster.protocol, cluster.connectTimeoutMs, cluster.tls ?? null]);
+    profiles.set(cluster, profile);
+  }
+  return profile;
+}

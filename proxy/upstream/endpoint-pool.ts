@@ -1,0 +1,120 @@
+// The connections to one endpoint: an undici Pool, the number of requests under way in it, and a bounded queue before it.
+// undici's own queue has no bound and no clock, and a request that is cancelled stays in it; so nothing is given to the
+// Pool that it could not start at once.
+import { Pool } from 'undici';
+import type { Client, Dispatcher } from 'undici';
+import type { Cluster, Endpoint } from '../table/cluster.ts';
+import type { Connector, SessionStore } from './connector.ts';
+import { guardedClient } from './guarded-client.ts';
+import type { Carried } from './guarded-client.ts';
+
+export interface PoolLimits {
+  /** Connections to one endpoint, which is also the number of requests under way there. */
+  readonly maxConnections: number;
+  /** Requests waiting for a connection to one endpoint. */
+  readonly maxWaiting: number;
+  /** Idle connections are closed after this time; a shorter `Keep-Alive: timeout` of the endpoint wins. */
+  readonly keepAliveMs: number;
+  /** Largest response head in bytes. */
+  readonly maxHeadBytes: number;
+}
+
+export interface PoolRequest extends Carried {
+  readonly options: Dispatcher.DispatchOptions;
+}
+
+/** undici only sees these origins: where to connect, and under which name, is the connector's business alone. */
+const PLAIN = 'http://endpoint';
+const TLS = 'https://endpoint';
+
+export class EndpointPool implements SessionStore {
+  /** As the table last had it; the same connections serve as long as `profile` does not change. */
+  cluster: Cluster;
+  readonly endpoint: Endpoint;
+  readonly profile: string;
+  /** `performance.now()` of the end of the last request. */
+  usedAt = performance.now();
+  session: Buffer | undefined;
+  readonly #limits: PoolLimits;
+  readonly #pool: Pool;
+  readonly #waiting = new Set<PoolRequest>();
+  #active = 0;
+  #closed: Promise<void> | undefined;
+
+  constructor(cluster: Cluster, endpoint: Endpoint, profile: string, connector: Connector, limits: PoolLimits) {
+    this.cluster = cluster;
+    this.endpoint = endpoint;
+    this.profile = profile;
+    this.#limits = limits;
+    this.#pool = new Pool(cluster.tls === undefined ? PLAIN : TLS, {
+      connections: limits.maxConnections,
+      factory: (origin, options) => guardedClient(origin, options as Client.Options, (connected) => connector.connect(this.cluster, endpoint, connected, this)),
+      // Replaced by the factory; without it the Pool would build a connector of its own.
+      connect: () => {},
+      allowH2: false,
+      pipelining: 1,
+      keepAliveTimeout: limits.keepAliveMs,
+      keepAliveMaxTimeout: limits.keepAliveMs,
+      keepAliveTimeoutThreshold: 1_000,
+      maxHeaderSize: limits.maxHeadBytes,
+      // Timeouts are the call's own: undici's are coarse, and do not stop while the client is slow.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
+
+  get active(): number {
+    return this.#active;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** `started`: given to a connection or to one that is being made; `waiting`: in the queue; `full`: not taken. */
+  submit(request: PoolRequest): 'started' | 'waiting' | 'full' {
+    if (this.#active < this.#limits.maxConnections || this.#closed !== undefined) {
+      this.#start(request);
+      return 'started';
+    }
+    if (this.#waiting.size >= this.#limits.maxWaiting) return 'full';
+    this.#waiting.add(request);
+    return 'waiting';
+  }
+
+  /** True: the request was waiting, and no longer is. */
+  withdraw(request: PoolRequest): boolean {
+    return this.#waiting.delete(request);
+  }
+
+  /** A started request has ended: called exactly once for each. */
+  release(): void {
+    this.#active--;
+    this.usedAt = performance.now();
+    for (const next of this.#waiting) {
+      this.#waiting.delete(next);
+      this.#start(next);
+      break;
+    }
+  }
+
+  /** Closes idle connections now and the others when their requests have ended; what waits is still served. */
+  close(): Promise<void> {
+    if (this.#closed === undefined) {
+      for (const request of this.#waiting) this.#start(request);
+      this.#waiting.clear();
+      this.#closed = this.#pool.close();
+    }
+    return this.#closed;
+  }
+
+  /** Cuts everything. */
+  destroy(): Promise<void> {
+    return this.#pool.destroy();
+  }
+
+  #start(request: PoolRequest): void {
+    this.#active++;
+    this.#pool.dispatch(request.options, request);
+  }
+}
