@@ -1,0 +1,90 @@
+// From a Service and a port, as a user names them, to the one port that is meant and the cluster that stands for it.
+import { createHash } from 'node:crypto';
+import type { Cluster, UpstreamTls } from '../../proxy/table/cluster.ts';
+import type { Service, ServicePort } from '../kube/objects.ts';
+import { seen } from './seen.ts';
+import type { BackendRef, ClusterProfile } from './translation.ts';
+
+/** A Service's port that exists, and the cluster that it becomes. */
+export interface ClusterRef {
+  readonly name: string;
+  /** `namespace/name` of the Service. */
+  readonly service: string;
+  readonly port: ServicePort;
+  readonly profile: ClusterProfile | undefined;
+}
+
+export type Resolution = { readonly cluster: ClusterRef } | { readonly missing: string; readonly hint?: string };
+
+/** Finds what a backend means. `service` is undefined when there is no such Service. */
+export function resolveBackend(backend: BackendRef, service: Service | undefined): Resolution {
+  const key = `${backend.namespace}/${backend.service}`;
+  if (service === undefined) return { missing: `there is no Service ${seen(key)}` };
+  const port = findPort(service, backend.port);
+  if (port !== undefined) return { cluster: { name: clusterName(key, port.port, backend.profile), service: key, port, profile: backend.profile } };
+  const target = service.ports.find(({ targetPort }) => targetPort === backend.port);
+  return {
+    missing: `Service ${key} has no TCP port ${portText(backend.port)}; it has ${service.ports.filter(isTcp).map(describePort).join(', ') || 'none'}`,
+    ...(target !== undefined && { hint: `${portText(backend.port)} is the targetPort of port ${target.port}: name the Service's own port` }),
+  };
+}
+
+/** By number or by name, as the Ingress API has it. An ExternalName Service may declare no ports: then any number is its port. */
+function findPort(service: Service, wanted: number | string | undefined): ServicePort | undefined {
+  const ports = service.ports.filter(isTcp);
+  if (wanted === undefined) return ports[0];
+  if (service.type === 'ExternalName' && ports.length === 0 && typeof wanted === 'number') {
+    return { name: '', protocol: 'TCP', appProtocol: '', port: wanted, targetPort: wanted };
+  }
+  return ports.find((port) => (typeof wanted === 'number' ? port.port === wanted : port.name !== '' && port.name === wanted));
+}
+
+/** Two routes share a cluster, and with it connections and balancing, unless they talk to the Service in different ways. */
+function clusterName(service: string, port: number, profile: ClusterProfile | undefined): string {
+  if (profile === undefined || Object.keys(profile).length === 0) return `${service}:${port}`;
+  const canonical = JSON.stringify(Object.entries(profile).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return `${service}:${port}#${createHash('sha256').update(canonical).digest('hex').slice(0, 8)}`;
+}
+
+/** The Service's own `appProtocol` first, what the route says over it. */
+export function clusterOf(ref: ClusterRef): Cluster {
+  const [namespace = '', name = ''] = ref.service.split('/');
+  return {
+    name: ref.name,
+    ...(APP_PROTOCOLS.get(ref.port.appProtocol.toLowerCase()) ?? { protocol: 'HTTP/1.1' }),
+    loadBalancer: { type: 'RoundRobin' },
+    connectTimeoutMs: 5_000,
+    ...ref.profile,
+    origin: { kind: 'Service', namespace, name, field: 'spec.ports' },
+  };
+}
+
+// Pods' certificates are made for the pod's own use and seldom name anything that the proxy knows: TLS that nobody
+// configured encrypts and does not verify, as the ingress controllers before this one had it.
+const UNVERIFIED: UpstreamTls = { verify: false };
+
+/** https://kubernetes.io/docs/concepts/services-networking/service/#application-protocol, and the names of gRPC that are in use. */
+const APP_PROTOCOLS: ReadonlyMap<string, Pick<Cluster, 'protocol' | 'tls'>> = new Map([
+  ['https', { protocol: 'HTTP/1.1', tls: UNVERIFIED }],
+  ['kubernetes.io/wss', { protocol: 'HTTP/1.1', tls: UNVERIFIED }],
+  ['kubernetes.io/h2c', { protocol: 'HTTP/2' }],
+  ['grpc', { protocol: 'HTTP/2' }],
+  ['grpcs', { protocol: 'HTTP/2', tls: UNVERIFIED }],
+]);
+
+/** True: nothing that routing reads differs, so that hosts which use the Service need not be built again. */
+export function sameForRouting(a: Service, b: Service): boolean {
+  return a.type === b.type && a.externalName === b.externalName && JSON.stringify(a.ports) === JSON.stringify(b.ports);
+}
+
+function isTcp(port: ServicePort): boolean {
+  return port.protocol === 'TCP';
+}
+
+function portText(port: number | string | undefined): string {
+  return typeof port === 'string' ? `named ${seen(port)}` : `${port}`;
+}
+
+function describePort(port: ServicePort): string {
+  return port.name === '' ? `${port.port}` : `${port.port} (${seen(port.name)})`;
+}

@@ -1,0 +1,92 @@
+// What a dialect makes of one object: intents, not yet settled against other objects, not yet resolved to endpoints.
+// A Translation depends on its object (and the flags) alone, so it can be remembered for as long as the object stands.
+import type { Cluster } from '../../proxy/table/cluster.ts';
+import type { FilterSpec } from '../../proxy/table/filter.ts';
+import type { Origin } from '../../proxy/table/origin.ts';
+import type { Forward, Redirect, Respond, RouteMatch } from '../../proxy/table/route.ts';
+import type { Problem } from './problem.ts';
+
+export interface Translation {
+  /** The object. */
+  readonly origin: Origin;
+  /** When it was created, in milliseconds since the epoch; Infinity if it does not say. See `byAge`. */
+  readonly createdAt: number;
+  /** At most one per hostname. */
+  readonly hosts: readonly HostIntent[];
+  /** Certificates for its hostnames; empty: it asks for no TLS. */
+  readonly tls: readonly TlsIntent[];
+  readonly problems: readonly Problem[];
+}
+
+/** What one object wants of one hostname. */
+export interface HostIntent {
+  /** Canonical: lower-case; `*` for requests to hostnames that nobody names. */
+  readonly hostname: string;
+  readonly routes: readonly RouteIntent[];
+  /** The route for what nothing else on this hostname matches. */
+  readonly fallback: RouteIntent;
+  /** True: `fallback` is the object's own; false: it stands for the controller's default backend, with this object's filters. */
+  readonly ownFallback: boolean;
+}
+
+/** A Route whose backends are still Services, and some of whose filters depend on the hostname's having TLS. */
+export interface RouteIntent {
+  readonly name: string;
+  readonly match: RouteMatch;
+  readonly filters: readonly FilterSpec[];
+  /** Added where some object gives the hostname a `tls` section. */
+  readonly tlsFilters: readonly FilterSpec[];
+  readonly action: ActionIntent;
+  readonly origin: Origin;
+}
+
+export type ActionIntent = ForwardIntent | DefaultBackendIntent | Redirect | Respond;
+
+export interface ForwardIntent {
+  readonly type: 'Forward';
+  readonly backends: readonly BackendRef[];
+  /** All of a Forward but its clusters. */
+  readonly settings: Omit<Forward, 'type' | 'clusters'>;
+}
+
+/** The controller's default backend: --default-backend-service, or 404 where there is none. */
+export interface DefaultBackendIntent {
+  readonly type: 'DefaultBackend';
+}
+
+/** A Service's port, as a user named it. */
+export interface BackendRef {
+  readonly namespace: string;
+  readonly service: string;
+  /** Number or name; undefined: the first one. */
+  readonly port: number | string | undefined;
+  readonly weight: number;
+  /** How to talk to it, where the route says so; the rest is the Service's own (`appProtocol`) or the default. */
+  readonly profile?: ClusterProfile;
+  readonly origin: Origin;
+}
+
+export type ClusterProfile = Partial<Pick<Cluster, 'protocol' | 'tls' | 'loadBalancer' | 'connectTimeoutMs'>>;
+
+/** One entry of a `tls` section. */
+export interface TlsIntent {
+  /** Canonical hostnames. */
+  readonly hosts: readonly string[];
+  /** `namespace/name`; undefined: the default certificate is wanted. */
+  readonly secret: string | undefined;
+  readonly origin: Origin;
+}
+
+/**
+ * The order in which objects win conflicts: oldest first, then by namespace and name. An object without (or with an unreadable) creationTimestamp counts
+ * as the youngest: it has not been created yet as far as anyone can tell, and a draft must not take routes from what is in service.
+ */
+export function byAge(a: Translation, b: Translation): number {
+  if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt ? -1 : 1;
+  return compareText(a.origin.namespace, b.origin.namespace) || compareText(a.origin.name, b.origin.name) || compareText(a.origin.kind, b.origin.kind);
+}
+
+/** By UTF-16 code units, the same on every machine. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
