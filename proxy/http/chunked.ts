@@ -1,0 +1,123 @@
+// The chunked transfer coding (RFC 9112 §7.1), decoded incrementally and strictly: sizes are bare hexadecimal digits, every
+// line ends in CR LF, extensions and trailers are bounded. Data is handed on as slices of what was read: nothing is copied.
+import type { RawHeaders } from './exchange.ts';
+import { HeadFields, parseFields } from './message-head.ts';
+import { FIELD_VALUE } from './syntax.ts';
+
+const STATE = { size: 0, extension: 1, sizeLf: 2, data: 3, dataCr: 4, dataLf: 5, trailer: 6, done: 7, failed: 8 } as const;
+type State = (typeof STATE)[keyof typeof STATE];
+
+const trailerFields = new HeadFields();
+
+/** One message body. Feed it with `push`; it stops at the end of the body and says how many bytes it took. */
+export class ChunkedDecoder {
+  /** Set once the body has ended. */
+  trailers: RawHeaders | undefined;
+  /** Set once the coding is broken: nothing more may be read from this connection. */
+  error: string | undefined;
+  #state: State = STATE.size;
+  #size = 0;
+  #digits = 0;
+  /** Bytes of extensions and trailers so far. */
+  #overhead = 0;
+  #trailerText = '';
+  readonly #maxOverhead: number;
+  readonly #maxTrailers: number;
+
+  constructor(maxOverhead: number, maxTrailers: number) {
+    this.#maxOverhead = maxOverhead;
+    this.#maxTrailers = maxTrailers;
+  }
+
+  /** Decodes from `at`; calls `onData` for each piece of content. Returns the offset behind the last byte taken. */
+  push(chunk: Buffer, at: number, onData: (data: Buffer) => void): number {
+    const end = chunk.length;
+    while (at < end) {
+      switch (this.#state) {
+        case STATE.size: {
+          const digit = hexDigit(chunk[at] as number);
+          if (digit >= 0) {
+            if (++this.#digits > 13) return this.#fail('a chunk size that is too large', end);
+            this.#size = this.#size * 16 + digit;
+          } else {
+            const code = chunk[at] as number;
+            if (this.#digits === 0) return this.#fail('a chunk size that is not hexadecimal', end);
+            if (code === 13) this.#state = STATE.sizeLf;
+            else if (code === 59) this.#state = STATE.extension;
+            else return this.#fail('a chunk size that is not hexadecimal', end);
+          }
+          at++;
+          break;
+        }
+        case STATE.extension: {
+          const code = chunk[at++] as number;
+          if (code === 13) this.#state = STATE.sizeLf;
+          else if (FIELD_VALUE[code] !== 1) return this.#fail('a control character in a chunk extension', end);
+          else if (++this.#overhead > this.#maxOverhead) return this.#fail('chunk extensions that are too long', end);
+          break;
+        }
+        case STATE.sizeLf:
+          if (chunk[at++] !== 10) return this.#fail('a chunk size line that does not end in CR LF', end);
+          this.#digits = 0;
+          this.#state = this.#size === 0 ? STATE.trailer : STATE.data;
+          break;
+        case STATE.data: {
+          const take = Math.min(this.#size, end - at);
+          onData(at === 0 && take === end ? chunk : chunk.subarray(at, at + take));
+          at += take;
+          this.#size -= take;
+          if (this.#size === 0) this.#state = STATE.dataCr;
+          break;
+        }
+        case STATE.dataCr:
+          if (chunk[at++] !== 13) return this.#fail('a chunk that does not end in CR LF', end);
+          this.#state = STATE.dataLf;
+          break;
+        case STATE.dataLf:
+          if (chunk[at++] !== 10) return this.#fail('a chunk that does not end in CR LF', end);
+          this.#state = STATE.size;
+          break;
+        case STATE.trailer:
+          at = this.#pushTrailer(chunk, at);
+          break;
+        default:
+          return at;
+      }
+    }
+    return at;
+  }
+
+  /** Collects the trailer section byte by byte until its empty line; it is rare and small. */
+  #pushTrailer(chunk: Buffer, at: number): number {
+    while (at < chunk.length) {
+      const code = chunk[at++] as number;
+      this.#trailerText += String.fromCharCode(code);
+      if (++this.#overhead > this.#maxOverhead) return this.#fail('trailers that are too long', chunk.length);
+      if (code !== 10) continue;
+      const text = this.#trailerText;
+      if (text.charCodeAt(text.length - 2) !== 13) return this.#fail('a trailer line that ends in LF without CR', chunk.length);
+      if (text.length > 2 && !text.endsWith('\r\n\r\n')) continue;
+      trailerFields.reset();
+      const error = parseFields(text, 0, trailerFields, this.#maxTrailers);
+      if (error !== undefined) return this.#fail(`in the trailers: ${error.text}`, chunk.length);
+      this.trailers = trailerFields.headers;
+      this.#state = STATE.done;
+      return at;
+    }
+    return at;
+  }
+
+  #fail(error: string, end: number): number {
+    this.error = error;
+    this.#state = STATE.failed;
+    return end;
+  }
+}
+
+/** -1: not a hexadecimal digit. */
+function hexDigit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  if (code >= 97 && code <= 102) return code - 87;
+  if (code >= 65 && code <= 70) return code - 55;
+  return -1;
+}
