@@ -1,0 +1,38 @@
+// What a connection's codec needs from the worker around it. Codecs (http1.ts, http2.ts) turn bytes into exchanges and
+// hand them over here; they know nothing of routes, and handle.ts knows nothing of sockets.
+import type { Duplex } from 'node:stream';
+import type { Exchange } from '../http/exchange.ts';
+import type { Deadlines } from '../time/deadlines.ts';
+import type { Limits } from './limits.ts';
+import type { Peer } from './peer.ts';
+
+export interface ServerContext {
+  readonly limits: Limits;
+  readonly deadlines: Deadlines;
+  /** True once the worker drains: answers close their connection. */
+  readonly draining: boolean;
+  /** A connection that can be asked to go; removed by `closed`. */
+  opened(connection: Connection): void;
+  closed(connection: Connection): void;
+  /** Serves one request; every outcome ends in the exchange's response. Never throws. */
+  serve(exchange: Exchange, listener: string): void;
+  /** Serves HTTP/2 on a socket whose first bytes were the preface; they are to be read again. */
+  startHttp2(socket: Duplex, peer: Peer): void;
+  /** A message that was refused before it became an exchange: for the access log and metrics. */
+  refused(peer: Peer, refusal: Refusal): void;
+}
+
+export interface Connection {
+  /** Finish what is under way, take nothing new, then close. */
+  drain(): void;
+  destroy(): void;
+}
+
+/** A request that the codec answered itself because it could not be understood. */
+export interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+  readonly text: string;
+  readonly method: string;
+  readonly target: string;
+}

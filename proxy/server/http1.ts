@@ -1,0 +1,421 @@
+// One downstream HTTP/1.1 connection (RFC 9112): bytes in, exchanges out, one after the other. Requests that came early
+// (pipelining) wait, unread beyond one buffer, until the answer before them is written. Whatever could be understood in two
+// ways is refused and the connection closed.
+import type { Socket } from 'node:net';
+import { parseAuthority } from '../http/authority.ts';
+import type { Exchange, Request, UpgradeRequest } from '../http/exchange.ts';
+import { clientOf, requestId } from '../http/forwarded.ts';
+import { RequestHead, parseRequestHead } from '../http/message-head.ts';
+import type { HeadError } from '../http/message-head.ts';
+import { reasonPhrase } from '../http/status.ts';
+import { parseTarget } from '../http/target.ts';
+import type { Connection, ServerContext } from './context.ts';
+import { Http1Body } from './http1-body.ts';
+import type { BodyHost } from './http1-body.ts';
+import { Http1Response } from './http1-response.ts';
+import type { ResponseHost } from './http1-response.ts';
+import type { Peer } from './peer.ts';
+
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\n', 'latin1');
+const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
+/** Bytes of early requests that are held before reading stops. */
+const HELD_BYTES = 64 * 1024;
+/** A client that closed its sending side may still wait for the answer; this long it gets, if nothing was answered yet. */
+const HALF_CLOSED_MS = 1_000;
+/** After an early answer the client may still be sending: what it sends is read and dropped for this long, lest a reset destroys the answer. */
+const LINGER_MS = 2_000;
+const WRITE_STALL_MS = 120_000;
+
+/** One for all connections: the parser is synchronous, and what is needed of a head is taken at once. */
+const head = new RequestHead();
+
+export class Http1Connection implements Connection, BodyHost, ResponseHost {
+  readonly socket: Socket;
+  deadlineAt = 0;
+  inWheel = false;
+  readonly #context: ServerContext;
+  readonly #peer: Peer;
+  #held: Buffer | undefined;
+  #response: Http1Response | undefined;
+  #body: Http1Body | undefined;
+  #served = 0;
+  #mustClose = false;
+  /** The client closed its sending side. */
+  #halfClosed = false;
+  #lingering = false;
+  #stalled = false;
+  /** The socket belongs to somebody else (an upgrade). */
+  #detached = false;
+  readonly #onData = (chunk: Buffer): void => this.#read(chunk);
+  readonly #onEnd = (): void => this.#clientEnded();
+  readonly #onClose = (): void => this.#closed();
+  readonly #onDrain = (): void => this.stalled(false);
+
+  constructor(socket: Socket, peer: Peer, context: ServerContext) {
+    this.socket = socket;
+    this.#peer = peer;
+    this.#context = context;
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('close', this.#onClose);
+    socket.on('drain', this.#onDrain);
+    socket.on('error', ignore);
+    context.opened(this);
+    context.deadlines.set(this, context.limits.headTimeoutMs);
+  }
+
+  drain(): void {
+    this.#mustClose = true;
+    if (this.#response === undefined && this.#held === undefined && !this.#lingering && !this.#detached) this.#linger();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  mustClose(): boolean {
+    if (this.#mustClose || this.#context.draining || this.#served >= this.#context.limits.keepAliveRequests) return true;
+    // An answer that comes before the request is complete is the last one, unless the rest is already here or small.
+    return this.#body !== undefined && !this.#body.mayBeSkipped();
+  }
+
+  stalled(yes: boolean): void {
+    if (yes) {
+      this.#stalled = true;
+      this.#context.deadlines.set(this, WRITE_STALL_MS);
+      return;
+    }
+    if (this.#stalled) {
+      this.#stalled = false;
+      this.#context.deadlines.clear(this);
+    }
+    this.#response?.drained();
+  }
+
+  onDeadline(): void {
+    if (this.#detached) return;
+    const body = this.#body;
+    if (this.#response === undefined && !this.#lingering) {
+      // Between requests: an idle connection goes silently, an unfinished head is told why.
+      if (this.#held === undefined) this.socket.destroy();
+      else this.#refuse(408, 'DownstreamRequestTimeout', 'the request head was not complete in time');
+    } else if (!this.#stalled && body !== undefined && body.waiting) {
+      this.#mustClose = true;
+      body.fail({ reason: 'DownstreamRequestTimeout', side: 'downstream', retry: 'no', status: 408 });
+    } else {
+      this.socket.destroy();
+    }
+  }
+
+  responseDone(reusable: boolean): void {
+    this.#response = undefined;
+    const body = this.#body;
+    if (body !== undefined && !body.complete) {
+      // The endpoint has what it wanted, or answered early: the rest of the request is dropped.
+      body.skip();
+      if (!body.complete && !reusable) {
+        this.#linger();
+        return;
+      }
+      if (!body.complete) {
+        this.#context.deadlines.set(this, this.#context.limits.bodyTimeoutMs);
+        this.socket.resume();
+        return;
+      }
+    }
+    this.#body = undefined;
+    if (!reusable) {
+      this.#linger();
+      return;
+    }
+    this.#next();
+  }
+
+  /** Goes on to the next request: one that is already here, or the wait for it. */
+  #next(): void {
+    const held = this.#held;
+    if (held !== undefined) {
+      this.#held = undefined;
+      // A new turn: a client that pipelines thousands of requests must not starve the others.
+      setImmediate(parseLater, this, held);
+      return;
+    }
+    if (this.#halfClosed) {
+      this.socket.end();
+      return;
+    }
+    this.#context.deadlines.set(this, this.#context.limits.keepAliveTimeoutMs);
+    if (this.socket.isPaused()) this.socket.resume();
+  }
+
+  resumeParsing(held: Buffer): void {
+    if (this.socket.destroyed || this.#detached) return;
+    if (this.socket.isPaused()) this.socket.resume();
+    this.#parse(this.#held === undefined ? held : Buffer.concat([held, this.#held]));
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#lingering) return;
+    const body = this.#body;
+    if (body !== undefined && !body.complete) {
+      const used = body.push(chunk);
+      if (!body.complete) return;
+      if (this.#response === undefined) {
+        // The answer went out before; only the rest of the request was awaited.
+        this.#body = undefined;
+        if (used < chunk.length) this.#parse(chunk.subarray(used));
+        else this.#next();
+        return;
+      }
+      this.#context.deadlines.clear(this);
+      if (used < chunk.length) this.hold(chunk.subarray(used));
+      return;
+    }
+    if (this.#response !== undefined) {
+      this.hold(chunk);
+      return;
+    }
+    this.#parse(this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]));
+  }
+
+  /** Keeps bytes of later requests until their turn. */
+  hold(chunk: Buffer): void {
+    this.#held = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
+    if (this.#held.length >= HELD_BYTES) this.socket.pause();
+  }
+
+  #parse(buffer: Buffer): void {
+    const { limits } = this.#context;
+    let start = 0;
+    // RFC 9112 §2.2: an empty line before the request line is passed over.
+    while (start < 4 && buffer[start] === 13 && buffer[start + 1] === 10) start += 2;
+    if (this.#served === 0 && buffer[0] === 80 && buffer.length >= PREFACE.length && buffer.subarray(0, PREFACE.length).equals(PREFACE)) {
+      this.#becomeHttp2(buffer);
+      return;
+    }
+    const end = buffer.indexOf(HEAD_END, start);
+    if (end === -1) {
+      this.#awaitHead(buffer, start);
+      return;
+    }
+    this.#held = undefined;
+    if (end - start > limits.headBytes) {
+      this.#refuse(431, 'RequestHeadersTooLarge', 'the request head is too long');
+      return;
+    }
+    const error = parseRequestHead(buffer.toString('latin1', start, end + 4), head, limits.requestLineBytes, limits.headerCount);
+    if (error !== undefined) this.#refuseHead(error);
+    else this.#begin(end + 4 < buffer.length ? buffer.subarray(end + 4) : undefined);
+  }
+
+  /** Clear-text HTTP/2 with prior knowledge (RFC 9113 §3.3). */
+  #becomeHttp2(buffer: Buffer): void {
+    this.#detach();
+    this.#context.closed(this);
+    this.socket.off('close', this.#onClose);
+    this.socket.unshift(buffer);
+    this.#context.startHttp2(this.socket, this.#peer);
+  }
+
+  /** Lets go of the socket: it belongs to somebody else from now on. */
+  #detach(): void {
+    const { socket } = this;
+    this.#detached = true;
+    this.#response = undefined;
+    this.#context.deadlines.clear(this);
+    socket.pause();
+    socket.off('data', this.#onData);
+    socket.off('end', this.#onEnd);
+    socket.off('drain', this.#onDrain);
+  }
+
+  /** The head is not complete: it is refused as soon as it cannot become a good one, else held until more comes. */
+  #awaitHead(buffer: Buffer, start: number): void {
+    const { limits } = this.#context;
+    const lineFeed = buffer.indexOf(10, start);
+    if (lineFeed === -1 ? buffer.length - start > limits.requestLineBytes : lineFeed - start > limits.requestLineBytes) {
+      this.#refuse(414, 'RequestTargetTooLong', 'the request line is too long');
+      return;
+    }
+    if (buffer.length - start > limits.headBytes) {
+      this.#refuse(431, 'RequestHeadersTooLarge', 'the request head is too long');
+      return;
+    }
+    for (let at = lineFeed; at !== -1; at = buffer.indexOf(10, at + 1)) {
+      if (at === start || buffer[at - 1] !== 13) {
+        this.#refuse(400, 'DownstreamProtocolError', 'a line that ends in LF without CR');
+        return;
+      }
+    }
+    if (buffer.length === start) {
+      this.#held = undefined;
+      return;
+    }
+    if (this.#held === undefined) this.#context.deadlines.set(this, limits.headTimeoutMs);
+    this.#held = buffer;
+    if (this.#halfClosed) this.socket.destroy();
+  }
+
+  /** A well-formed head is here: makes the exchange of it. `rest` are the bytes behind the head. */
+  #begin(rest: Buffer | undefined): void {
+    this.#served++;
+    const context = this.#context;
+    context.deadlines.clear(this);
+    const { method, minor } = head;
+    if (minor === 0 ? !head.keepAlive || head.close : head.close) this.#mustClose = true;
+    if (method === 'CONNECT' || method === 'TRACE') return this.#refuseRequest(405, 'MethodNotAllowed', `the method ${method} is not served`);
+    const target = parseTarget(head.target, method);
+    if ('status' in target) return this.#refuseRequest(target.status, 'DownstreamProtocolError', target.text);
+    const authorityText = target.authority ?? head.host ?? '';
+    const authority = authorityText === '' && minor === 0 ? NO_AUTHORITY : parseAuthority(authorityText);
+    // With an absolute-form target Host is ignored (RFC 9112 §3.2.2), but a malformed one is still malformed.
+    if (authority === undefined || (target.authority !== undefined && head.host !== undefined && parseAuthority(head.host) === undefined)) {
+      return this.#refuseRequest(400, 'DownstreamProtocolError', 'a malformed Host');
+    }
+    if (head.expect !== undefined && head.expect.toLowerCase() !== '100-continue') {
+      return this.#refuseRequest(417, 'ExpectationFailed', 'an expectation other than 100-continue');
+    }
+    const hasBody = head.chunked || head.contentLength > 0;
+    const asksUpgrade = head.connectionUpgrade && head.upgrade !== undefined && minor === 1;
+    if (asksUpgrade && hasBody) return this.#refuseRequest(400, 'DownstreamProtocolError', 'a body together with Upgrade');
+    const protocol = asksUpgrade ? upgradeProtocol(head.upgrade as string) : undefined;
+
+    const response = new Http1Response(this, method, minor);
+    this.#response = response;
+    let body: Http1Body | undefined;
+    if (hasBody) {
+      body = new Http1Body(this, context, response, head.chunked ? undefined : head.contentLength, head.expect !== undefined && minor === 1);
+      if (rest !== undefined) body.preload(rest);
+      this.#body = body;
+    } else if (rest !== undefined) {
+      this.hold(rest);
+    }
+    if (target.form === 'asterisk') {
+      // `OPTIONS *` asks about the server itself (RFC 9110 §9.3.7).
+      response.head(200, ['allow', ALLOW], 0);
+      response.end();
+      return;
+    }
+    const { client, trust } = this.#peer;
+    const request: Request = {
+      version: minor === 0 ? '1.0' : '1.1',
+      method,
+      authority: authorityText,
+      hostname: authority.hostname,
+      target: target.target,
+      path: target.path,
+      query: target.query,
+      headers: head.headers,
+      body,
+    };
+    const exchange: Exchange = {
+      id: requestId(head.headers, client),
+      client: clientOf(client, head.headers, trust),
+      request,
+      response,
+      upgrade: protocol === undefined ? undefined : this.#upgradeRequest(protocol),
+      startedAt: performance.now(),
+      virtualHost: undefined,
+      route: undefined,
+      cluster: undefined,
+      attempts: [],
+      status: 0,
+      reason: '',
+      responseHeaders: undefined,
+    };
+    context.serve(exchange, this.#peer.listener);
+  }
+
+  #upgradeRequest(protocol: string): UpgradeRequest {
+    return {
+      protocol,
+      take: () => {
+        this.#detach();
+        const early = this.#held ?? EMPTY;
+        this.#held = undefined;
+        return { socket: this.socket, head: early };
+      },
+    };
+  }
+
+  #refuseRequest(status: number, reason: string, text: string): void {
+    this.#refuse(status, reason, text, head.method, head.target);
+  }
+
+  #refuseHead(error: HeadError): void {
+    const reason = error.status === 431 ? 'RequestHeadersTooLarge' : error.status === 414 ? 'RequestTargetTooLong' : 'DownstreamProtocolError';
+    this.#refuse(error.status, reason, error.text, head.method, head.target);
+  }
+
+  /** Answers a request that cannot be served as an exchange, and closes. */
+  #refuse(status: number, reason: string, text: string, method = '', target = ''): void {
+    this.#context.refused(this.#peer, { status, reason, text, method, target });
+    const body = `${status} ${reasonPhrase(status)}: ${text}\n`;
+    const allow = status === 405 ? `allow: ${ALLOW}\r\n` : '';
+    this.socket.write(
+      `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${allow}content-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+      'latin1',
+    );
+    this.#linger();
+  }
+
+  /** Closes our side and reads on for a moment, so that the last answer is not destroyed by a reset. */
+  #linger(): void {
+    this.#held = undefined;
+    this.#lingering = true;
+    this.socket.end();
+    if (this.#halfClosed) return;
+    if (this.socket.isPaused()) this.socket.resume();
+    this.#context.deadlines.set(this, LINGER_MS);
+  }
+
+  #clientEnded(): void {
+    this.#halfClosed = true;
+    const body = this.#body;
+    const response = this.#response;
+    if (body !== undefined && !body.complete) {
+      body.fail({ reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 });
+      this.socket.destroy();
+    } else if (response === undefined) {
+      this.socket.end();
+    } else if (!response.started) {
+      // Gone, or only done with sending? Who is gone answers our first byte with a reset; until then a moment's grace.
+      this.#mustClose = true;
+      this.#context.deadlines.set(this, HALF_CLOSED_MS);
+    } else {
+      this.#mustClose = true;
+    }
+  }
+
+  #closed(): void {
+    this.#context.deadlines.clear(this);
+    this.#context.closed(this);
+    const response = this.#response;
+    const body = this.#body;
+    this.#response = undefined;
+    this.#body = undefined;
+    if (body !== undefined && !body.complete) body.fail({ reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 });
+    if (response !== undefined && !response.ended) {
+      response.ended = true;
+      response.onClose?.();
+    }
+  }
+}
+
+const ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+const EMPTY = Buffer.alloc(0);
+const NO_AUTHORITY = { hostname: '', port: undefined };
+
+/** The one protocol of the list that is served; anything else is passed over, and the request served as a plain one (RFC 9110 §7.8). */
+function upgradeProtocol(value: string): string | undefined {
+  const lower = value.toLowerCase().trim();
+  return lower === 'websocket' ? lower : undefined;
+}
+
+function parseLater(connection: Http1Connection, held: Buffer): void {
+  connection.resumeParsing(held);
+}
+
+function ignore(): void {
+  // 'close' follows and says all that matters
+}

@@ -1,0 +1,334 @@
+// One downstream HTTP/2 connection (RFC 9113) on Node's own session: each stream becomes an exchange like any other. What
+// nghttp2 lets through and a strict proxy must not is refused here; a connection that resets too many streams is closed.
+import { constants, performServerHandshake } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { parseAuthority } from '../http/authority.ts';
+import type { BodySink, BodySource, Exchange, ProxyError, RawHeaders, ResponseWriter } from '../http/exchange.ts';
+import { clientOf, requestId } from '../http/forwarded.ts';
+import { reasonPhrase } from '../http/status.ts';
+import { isFieldValue, isToken } from '../http/syntax.ts';
+import { parseTarget } from '../http/target.ts';
+import type { Connection, ServerContext } from './context.ts';
+import type { Peer } from './peer.ts';
+
+/** Streams that a client may reset before the endpoint answered: this many, and as many again per second. */
+const RESET_BURST = 100;
+const HEAD_ERROR = 'DownstreamProtocolError';
+
+export class Http2Connection implements Connection {
+  readonly #session: ServerHttp2Session;
+  readonly #peer: Peer;
+  readonly #context: ServerContext;
+  #resets = 0;
+  #resetsSince = performance.now();
+
+  constructor(socket: Duplex, peer: Peer, context: ServerContext) {
+    this.#peer = peer;
+    this.#context = context;
+    const { limits } = context;
+    const session = performServerHandshake(socket, {
+      settings: { maxConcurrentStreams: limits.maxConcurrentStreams, maxHeaderListSize: limits.headBytes, initialWindowSize: 256 * 1024 },
+      maxHeaderListPairs: limits.headerCount,
+      maxSessionMemory: 10,
+      maxSettings: 32,
+      maxOutstandingPings: 8,
+      peerMaxConcurrentStreams: limits.maxConcurrentStreams,
+    });
+    this.#session = session;
+    session.on('stream', (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, flags: number, raw: RawHeaders) => this.#begin(stream, flags, raw));
+    session.on('error', ignore);
+    session.on('close', () => context.closed(this));
+    session.setTimeout(limits.keepAliveTimeoutMs, () => this.#idle());
+    context.opened(this);
+    if (context.draining) this.drain();
+  }
+
+  drain(): void {
+    if (!this.#session.closed) this.#session.close();
+  }
+
+  destroy(): void {
+    this.#session.destroy();
+  }
+
+  #idle(): void {
+    this.#session.close();
+  }
+
+  /** A stream was reset by the client before its time: many of these are an attack (rapid reset), and cost the connection. */
+  streamReset(): void {
+    const now = performance.now();
+    this.#resets = Math.max(0, this.#resets - ((now - this.#resetsSince) / 1000) * RESET_BURST) + 1;
+    this.#resetsSince = now;
+    if (this.#resets > RESET_BURST) this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
+  #begin(stream: ServerHttp2Stream, flags: number, raw: RawHeaders): void {
+    stream.on('error', ignore);
+    let method = '';
+    let target = '';
+    let authority: string | undefined;
+    let host: string | undefined;
+    let cookie: string | undefined;
+    let length: number | undefined;
+    let expect = false;
+    const headers: RawHeaders = [];
+    for (let i = 0; i < raw.length; i += 2) {
+      const name = raw[i] as string;
+      const value = raw[i + 1] as string;
+      if (name.charCodeAt(0) === 58) {
+        if (name === ':method') method = value;
+        else if (name === ':path') target = value;
+        else if (name === ':authority') authority = value;
+        continue;
+      }
+      if (!isToken(name) || !isFieldValue(value)) return this.#refuse(stream, 400, 'a malformed field', method, target);
+      if (name === 'cookie') {
+        // RFC 9113 §8.2.3: split cookies are put together again before they leave HTTP/2.
+        cookie = cookie === undefined ? value : `${cookie}; ${value}`;
+        continue;
+      }
+      if (name === 'host') {
+        if (host !== undefined) return this.#refuse(stream, 400, 'more than one Host', method, target);
+        host = value;
+        continue;
+      }
+      if (name === 'content-length') {
+        if (length !== undefined || !/^\d{1,15}$/.test(value)) return this.#refuse(stream, 400, 'a malformed Content-Length', method, target);
+        length = Number(value);
+      } else if (name === 'expect') {
+        if (value.toLowerCase() !== '100-continue') return this.#refuse(stream, 417, 'an expectation other than 100-continue', method, target);
+        expect = true;
+      }
+      headers.push(name, value);
+    }
+    if (cookie !== undefined) headers.push('cookie', cookie);
+    if (method === 'CONNECT' || method === 'TRACE') return this.#refuse(stream, 405, `the method ${method} is not served`, method, target);
+    if (!isToken(method)) return this.#refuse(stream, 400, 'a method that is not a token', method, target);
+    const authorityText = authority ?? host ?? '';
+    const parsed = parseAuthority(authorityText);
+    if (parsed === undefined) return this.#refuse(stream, 400, 'a malformed :authority', method, target);
+    if (authority !== undefined && host !== undefined && host.toLowerCase() !== authority.toLowerCase()) {
+      return this.#refuse(stream, 400, 'a Host other than :authority', method, target);
+    }
+    const parsedTarget = parseTarget(target, method);
+    if ('status' in parsedTarget) return this.#refuse(stream, parsedTarget.status, parsedTarget.text, method, target);
+    if (parsedTarget.authority !== undefined) return this.#refuse(stream, 400, 'a :path that is not a path', method, target);
+
+    const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+    const response = new Http2Response(stream, method, !endStream, this);
+    if (parsedTarget.form === 'asterisk') {
+      response.head(200, ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'], 0);
+      response.end();
+      return;
+    }
+    const { client, trust } = this.#peer;
+    const exchange: Exchange = {
+      id: requestId(headers, client),
+      client: clientOf(client, headers, trust),
+      request: {
+        version: '2',
+        method,
+        authority: authorityText,
+        hostname: parsed.hostname,
+        target: parsedTarget.target,
+        path: parsedTarget.path,
+        query: parsedTarget.query,
+        headers,
+        body: endStream ? undefined : new Http2Body(stream, length, expect),
+      },
+      response,
+      upgrade: undefined,
+      startedAt: performance.now(),
+      virtualHost: undefined,
+      route: undefined,
+      cluster: undefined,
+      attempts: [],
+      status: 0,
+      reason: '',
+      responseHeaders: undefined,
+    };
+    this.#context.serve(exchange, this.#peer.listener);
+  }
+
+  #refuse(stream: ServerHttp2Stream, status: number, text: string, method: string, target: string): void {
+    const reason = status === 405 ? 'MethodNotAllowed' : status === 417 ? 'ExpectationFailed' : HEAD_ERROR;
+    this.#context.refused(this.#peer, { status, reason, text, method, target });
+    if (stream.destroyed) return;
+    const body = `${status} ${reasonPhrase(status)}: ${text}\n`;
+    stream.respond({ ':status': status, 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length });
+    stream.end(body);
+  }
+}
+
+/** The body of one stream. It is complete only if the client ended the stream itself. */
+class Http2Body implements BodySource {
+  readonly length: number | undefined;
+  started = false;
+  bytes = 0;
+  readonly #stream: ServerHttp2Stream;
+  readonly #expectsContinue: boolean;
+  #sink: BodySink | undefined;
+  #over = false;
+
+  constructor(stream: ServerHttp2Stream, length: number | undefined, expectsContinue: boolean) {
+    this.#stream = stream;
+    this.length = length;
+    this.#expectsContinue = expectsContinue;
+    stream.pause();
+    stream.on('close', () => this.#abort());
+  }
+
+  start(sink: BodySink): void {
+    this.started = true;
+    if (this.#over || this.#stream.destroyed) {
+      sink.onAbort(GONE);
+      return;
+    }
+    this.#sink = sink;
+    const stream = this.#stream;
+    if (this.#expectsContinue && !stream.headersSent) stream.additionalHeaders({ ':status': 100 });
+    let trailers: RawHeaders = [];
+    stream.on('trailers', (_headers, _flags, raw?: RawHeaders) => {
+      trailers = raw ?? [];
+    });
+    stream.on('data', (chunk: Buffer) => {
+      this.bytes += chunk.length;
+      this.#sink?.onData(chunk);
+    });
+    stream.on('aborted', () => this.#abort());
+    stream.on('end', () => {
+      // A reset ends the readable side too; only a stream that is still open on our side was ended by the client.
+      if (stream.closed || stream.aborted || (this.length !== undefined && this.bytes !== this.length)) {
+        this.#abort();
+        return;
+      }
+      this.#over = true;
+      const last = this.#sink;
+      this.#sink = undefined;
+      last?.onEnd(trailers);
+    });
+    stream.resume();
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  #abort(): void {
+    if (this.#over) return;
+    this.#over = true;
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.onAbort(GONE);
+  }
+}
+
+const GONE: ProxyError = { reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 };
+
+class Http2Response implements ResponseWriter {
+  onDrain: (() => void) | undefined;
+  onClose: (() => void) | undefined;
+  started = false;
+  bytes = 0;
+  readonly #stream: ServerHttp2Stream;
+  readonly #isHead: boolean;
+  readonly #hasBody: boolean;
+  #ended = false;
+  #bodiless = false;
+  #left: number | undefined;
+  #trailers: RawHeaders | undefined;
+
+  constructor(stream: ServerHttp2Stream, method: string, hasBody: boolean, connection: Http2Connection) {
+    this.#stream = stream;
+    this.#hasBody = hasBody;
+    this.#isHead = method === 'HEAD';
+    stream.on('drain', () => this.onDrain?.());
+    stream.on('close', () => {
+      if (this.#ended) return;
+      this.#ended = true;
+      connection.streamReset();
+      this.onClose?.();
+    });
+  }
+
+  inform(status: number, headers: RawHeaders): void {
+    const stream = this.#stream;
+    if (this.started || this.#ended || stream.destroyed || stream.closed) return;
+    const interim: Record<string, string | number | string[]> = { ':status': status };
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = (headers[i] as string).toLowerCase();
+      const before = interim[name];
+      const value = headers[i + 1] as string;
+      if (before === undefined) interim[name] = value;
+      else interim[name] = Array.isArray(before) ? [...before, value] : [String(before), value];
+    }
+    stream.additionalHeaders(interim);
+  }
+
+  head(status: number, headers: RawHeaders, length: number | undefined): void {
+    const stream = this.#stream;
+    if (this.started || this.#ended || stream.destroyed || stream.closed) return;
+    this.started = true;
+    this.#bodiless = this.#isHead || status === 204 || status === 304;
+    const out: (string | number)[] = [':status', status];
+    for (let i = 0; i < headers.length; i += 2) out.push((headers[i] as string).toLowerCase(), headers[i + 1] as string);
+    if (length !== undefined && status !== 204) out.push('content-length', String(length));
+    this.#left = this.#bodiless ? 0 : length;
+    stream.on('wantTrailers', () => this.#sendTrailers());
+    // A body that may follow keeps the stream open for trailers too.
+    stream.respond(out as unknown as Record<string, string>, { endStream: this.#left === 0, waitForTrailers: this.#left === undefined });
+  }
+
+  data(chunk: Buffer): boolean {
+    if (this.#ended || this.#bodiless || chunk.length === 0) return true;
+    if (this.#left !== undefined) {
+      if (chunk.length > this.#left) {
+        this.abort();
+        return true;
+      }
+      this.#left -= chunk.length;
+    }
+    this.bytes += chunk.length;
+    return this.#stream.write(chunk);
+  }
+
+  end(trailers?: RawHeaders): void {
+    if (this.#ended) return;
+    if (!this.started || (this.#left !== undefined && this.#left > 0)) {
+      this.abort();
+      return;
+    }
+    this.#ended = true;
+    this.#trailers = trailers;
+    const stream = this.#stream;
+    stream.end();
+    if (!stream.readableFlowing) stream.resume();
+    // What the client still sends is not wanted by anybody: the stream is told so (RFC 9113 §8.1).
+    if (this.#hasBody && !stream.readableEnded) stream.once('finish', () => setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), 100).unref());
+  }
+
+  abort(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    // Not close(code): that can end the stream as if it were complete.
+    this.#stream.destroy(new Error('response cut'));
+  }
+
+  #sendTrailers(): void {
+    const stream = this.#stream;
+    const trailers: Record<string, string> = {};
+    const list = this.#trailers ?? [];
+    for (let i = 0; i < list.length; i += 2) trailers[(list[i] as string).toLowerCase()] = list[i + 1] as string;
+    if (!stream.destroyed && !stream.closed) stream.sendTrailers(trailers);
+  }
+}
+
+function ignore(): void {
+  // 'close' follows and says all that matters
+}

@@ -1,0 +1,22 @@
+// The other end of a downstream connection: the client as the connection alone tells it, whom to believe about more, and
+// the server name that TLS was asked for. Made once per connection, so that a request costs none of it.
+import type { Socket } from 'node:net';
+import type { Client } from '../http/exchange.ts';
+import { clientOfConnection } from '../http/forwarded.ts';
+import type { TrustedProxies } from '../http/trust.ts';
+
+export interface Peer {
+  /** Name of the listener. */
+  readonly listener: string;
+  /** The client of every request for which nothing else is forwarded and believed. */
+  readonly client: Client;
+  readonly trust: TrustedProxies;
+  /** Lower-case SNI of the connection; empty without TLS or SNI. */
+  readonly serverName: string;
+}
+
+/** Reads the addresses of an accepted socket. */
+export function peerOf(socket: Socket, listener: string, trust: TrustedProxies, encrypted: boolean, serverName: string): Peer {
+  const facts = { peerAddress: socket.remoteAddress ?? '', peerPort: socket.remotePort ?? 0, localPort: socket.localPort ?? 0, encrypted };
+  return { listener, client: clientOfConnection(facts, trust), trust, serverName };
+}

@@ -1,0 +1,131 @@
+// A worker's data plane as one value: table in, traffic served. It owns the listeners, the connections and what they share;
+// worker.ts only carries messages to it, and tests use it in their own process.
+import type { Duplex } from 'node:stream';
+import type { Exchange } from '../http/exchange.ts';
+import { compileTable } from '../match/compile.ts';
+import type { Compiled } from '../match/compile.ts';
+import type { ExchangeObserver } from '../observe/observer.ts';
+import type { WorkerOptions } from '../table/messages.ts';
+import type { Delta, Snapshot } from '../table/snapshot.ts';
+import { Dispatchers } from '../upstream/dispatchers.ts';
+import { tunneller } from '../upstream/upgrade.ts';
+import { UndiciUpstream } from '../upstream/undici-upstream.ts';
+import { Clusters } from './clusters.ts';
+import type { Connection, Refusal, ServerContext } from './context.ts';
+import { Deadlines } from '../time/deadlines.ts';
+import { serve } from './handle.ts';
+import type { Service } from './handle.ts';
+import { completeLimits } from './limits.ts';
+import type { Limits } from './limits.ts';
+import { Listeners, startHttp2 } from './listeners.ts';
+import type { ConnectionObserver } from './listeners.ts';
+import type { Peer } from './peer.ts';
+import { refusedExchange } from './refused.ts';
+import { SecureContexts } from './tls.ts';
+import { Tunnels } from './tunnel.ts';
+
+export class Server implements ServerContext {
+  readonly limits: Limits;
+  readonly deadlines = new Deadlines();
+  draining = false;
+  readonly #connections = new Set<Connection>();
+  readonly #listeners: Listeners;
+  readonly #service: Service;
+  readonly #dispatchers: Dispatchers;
+  readonly #contexts = new SecureContexts();
+  #snapshot: Snapshot;
+
+  constructor(options: Pick<WorkerOptions, 'limits' | 'timeouts'>, empty: Snapshot, observers: readonly ExchangeObserver[], connections: ConnectionObserver) {
+    this.limits = completeLimits(options.limits);
+    this.#snapshot = empty;
+    this.#dispatchers = new Dispatchers();
+    this.#service = {
+      table: compileTable(empty).table,
+      clusters: new Clusters(empty),
+      upstream: new UndiciUpstream(this.#dispatchers),
+      tunnels: new Tunnels(tunneller(this.#dispatchers.connector)),
+      timeouts: options.timeouts,
+      maxBodyBytes: options.limits.bodyBytes,
+      observers,
+    };
+    this.#listeners = new Listeners(
+      this,
+      () => ({ table: this.#service.table, certificates: this.#snapshot.certificates, contexts: this.#contexts }),
+      connections,
+    );
+    this.deadlines.start();
+  }
+
+  get version(): number {
+    return this.#snapshot.version;
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  /** Puts a table in force; `delta`: what made it out of the present one, so that the cost follows the change. Resolves to the ports once every listener accepts; rejects if one cannot, or a route does not compile. */
+  async apply(snapshot: Snapshot, delta?: Delta): Promise<Record<string, number>> {
+    const before = this.#snapshot;
+    const { table, errors } = this.#compile(snapshot, delta);
+    const first = errors[0];
+    if (first !== undefined) throw new Error(`route ${first.route} of ${first.virtualHost}: ${first.message}`);
+    this.#snapshot = snapshot;
+    this.#service.table = table;
+    this.#service.clusters.swap(snapshot);
+    if (snapshot.endpoints !== before.endpoints || snapshot.clusters !== before.clusters) this.#dispatchers.retain(snapshot);
+    if (!this.draining && snapshot.listeners !== before.listeners) await this.#listeners.apply(Object.values(snapshot.listeners));
+    return this.#listeners.ports();
+  }
+
+  #compile(snapshot: Snapshot, delta: Delta | undefined): Compiled {
+    const { table } = this.#service;
+    if (delta === undefined || snapshot.listeners !== this.#snapshot.listeners) return compileTable(snapshot, table);
+    if (delta.set.virtualHosts === undefined && delta.remove.virtualHosts === undefined) return { table, errors: [] };
+    return table.with({ set: delta.set.virtualHosts, remove: delta.remove.virtualHosts });
+  }
+
+  serve(exchange: Exchange, listener: string): void {
+    serve(exchange, listener, this.#service);
+  }
+
+  startHttp2(socket: Duplex, peer: Peer): void {
+    startHttp2(socket, peer, this);
+  }
+
+  refused(peer: Peer, refusal: Refusal): void {
+    const exchange = refusedExchange(peer, refusal);
+    for (const observer of this.#service.observers) observer.observeExchange(exchange, 0, 0, 0);
+  }
+
+  opened(connection: Connection): void {
+    this.#connections.add(connection);
+  }
+
+  closed(connection: Connection): void {
+    this.#connections.delete(connection);
+  }
+
+  /** Stops accepting, lets what is open finish, cuts what is left after `graceMs`. */
+  async drain(graceMs: number): Promise<void> {
+    this.draining = true;
+    this.#listeners.close();
+    for (const connection of [...this.#connections]) connection.drain();
+    this.#service.tunnels.drain(graceMs);
+    const deadline = performance.now() + graceMs;
+    while ((this.#connections.size > 0 || this.#service.tunnels.size > 0) && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await this.close();
+  }
+
+  /** Cuts everything. */
+  async close(): Promise<void> {
+    this.draining = true;
+    this.#listeners.close();
+    for (const connection of [...this.#connections]) connection.destroy();
+    this.#service.tunnels.destroy();
+    this.deadlines.stop();
+    await this.#dispatchers.close();
+  }
+}
