@@ -32,7 +32,7 @@ const head = new RequestHead();
 export class Http1Connection implements Connection, BodyHost, ResponseHost {
   readonly socket: Socket;
   deadlineAt = 0;
-  inWheel = false;
+  wheelTurn = 0;
   readonly #context: ServerContext;
   readonly #peer: Peer;
   #held: Buffer | undefined;

@@ -5,8 +5,8 @@
 /** Whoever can be late. `deadlineAt` is in `performance.now()` milliseconds; 0 means none. */
 export interface Expiring {
   deadlineAt: number;
-  /** True while the wheel knows it: kept by the wheel. */
-  inWheel: boolean;
+  /** The turn of the wheel at which it is looked at next, 0 if none: kept by the wheel. */
+  wheelTurn: number;
   /** The deadline has passed; `deadlineAt` is 0 by then. */
   onDeadline(): void;
 }
@@ -15,11 +15,11 @@ const SLOTS = 128;
 
 export class Deadlines {
   readonly #slots: Expiring[][] = Array.from({ length: SLOTS }, () => []);
-  #slot = 0;
+  #turn = 1;
   #timer: NodeJS.Timeout | undefined;
 
   start(): void {
-    this.#timer ??= setInterval(() => this.#turn(), 1000).unref();
+    this.#timer ??= setInterval(() => this.#advance(), 1000).unref();
   }
 
   stop(): void {
@@ -27,36 +27,40 @@ export class Deadlines {
     this.#timer = undefined;
   }
 
-  /** Sets or moves the deadline to `ms` from now. An entry that is set again and again stays in one slot. */
+  /** Sets or moves the deadline to `ms` from now. Moving it further away costs nothing until its turn comes. */
   set(entry: Expiring, ms: number): void {
-    const deadlineAt = performance.now() + ms;
-    const sooner = deadlineAt < entry.deadlineAt;
-    entry.deadlineAt = deadlineAt;
-    if (!entry.inWheel || sooner) this.#insert(entry, ms);
+    entry.deadlineAt = performance.now() + ms;
+    const turn = this.#turnAfter(ms);
+    if (entry.wheelTurn === 0 || turn < entry.wheelTurn) this.#insert(entry, turn);
   }
 
   clear(entry: Expiring): void {
     entry.deadlineAt = 0;
   }
 
-  #insert(entry: Expiring, ms: number): void {
-    entry.inWheel = true;
-    const ahead = Math.min(SLOTS - 1, Math.max(1, Math.ceil(ms / 1000)));
-    (this.#slots[(this.#slot + ahead) % SLOTS] as Expiring[]).push(entry);
+  #turnAfter(ms: number): number {
+    return this.#turn + Math.min(SLOTS - 1, Math.max(1, Math.ceil(ms / 1000)));
   }
 
-  #turn(): void {
-    this.#slot = (this.#slot + 1) % SLOTS;
-    const due = this.#slots[this.#slot] as Expiring[];
+  #insert(entry: Expiring, turn: number): void {
+    entry.wheelTurn = turn;
+    (this.#slots[turn % SLOTS] as Expiring[]).push(entry);
+  }
+
+  #advance(): void {
+    const turn = ++this.#turn;
+    const due = this.#slots[turn % SLOTS] as Expiring[];
     if (due.length === 0) return;
-    this.#slots[this.#slot] = [];
+    this.#slots[turn % SLOTS] = [];
     const now = performance.now();
     for (const entry of due) {
-      entry.inWheel = false;
+      // Moved to an earlier turn since, and looked at then.
+      if (entry.wheelTurn !== turn) continue;
+      entry.wheelTurn = 0;
       if (entry.deadlineAt === 0) continue;
       const left = entry.deadlineAt - now;
       if (left > 0) {
-        this.#insert(entry, left);
+        this.#insert(entry, this.#turnAfter(left));
         continue;
       }
       entry.deadlineAt = 0;
