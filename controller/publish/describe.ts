@@ -1,6 +1,6 @@
 // Says in a few words what a new table changed, for the one log line of every version: "+1 route shop.example.com/api,
 // ~1 endpoints shop/web:80 (ready 2/2 to 3/3)". Names come first, then counts; long lists are cut.
-import { isDeepStrictEqual } from 'node:util';
+import { equal } from '../../proxy/table/equal.ts';
 import type { Endpoint } from '../../proxy/table/cluster.ts';
 import type { Route, VirtualHost } from '../../proxy/table/route.ts';
 import type { SectionName } from '../../proxy/table/snapshot.ts';
@@ -45,7 +45,7 @@ function addRoutes(changes: Changes, edit: Edit): void {
     const known = old.get(route.name);
     old.delete(route.name);
     if (known === undefined) changes['+'].push(hostname + pathOf(route));
-    else if (known !== route && !isDeepStrictEqual(known, route)) changes['~'].push(hostname + pathOf(route));
+    else if (known !== route && !equal(known, route)) changes['~'].push(hostname + pathOf(route));
   }
   for (const route of old.values()) changes['-'].push(hostname + pathOf(route));
   if (before !== undefined && after !== undefined && before.certificate !== after.certificate) changes['~'].push(`${hostname} (certificate)`);

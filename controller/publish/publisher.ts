@@ -1,6 +1,6 @@
 // Brings tables to the workers: keeps the published version, sends each worker a snapshot when it starts and deltas from
 // then on, and knows from the acknowledgements which version serves where. It never sends what is equal.
-import type { Delta, Sections } from '../../proxy/table/snapshot.ts';
+import type { Delta, Sections, Snapshot } from '../../proxy/table/snapshot.ts';
 import type { FromWorker, WorkerOptions, WorkerStats } from '../../proxy/table/messages.ts';
 import { PortBook } from './ports.ts';
 import { StatsCollector } from './stats.ts';
@@ -38,7 +38,11 @@ interface Acknowledged {
   greeted: boolean;
   starts: number;
   refused: string;
+  retry: NodeJS.Timeout | undefined;
 }
+
+/** After a table was refused, the whole of it is sent once more. */
+const RETRY_MS = 5000;
 
 export class Publisher {
   readonly #versions = new Versions();
@@ -53,7 +57,7 @@ export class Publisher {
 
   constructor(workers: number, options: (index: number) => WorkerOptions, events: PublisherEvents, workerFile?: string) {
     this.#events = events;
-    this.#workers = Array.from({ length: workers }, () => ({ version: 0, awaitsSnapshot: false, greeted: false, starts: 0, refused: '' }));
+    this.#workers = Array.from({ length: workers }, () => ({ version: 0, awaitsSnapshot: false, greeted: false, starts: 0, refused: '', retry: undefined }));
     this.#pool = new WorkerPool(workers, options, {
       onMessage: (index, message) => this.#receive(index, message),
       onExit: (index, reason, expected) => this.#exited(index, reason, expected),
@@ -83,6 +87,12 @@ export class Publisher {
     if (first) this.#startWorkers(sections);
     else this.#broadcast(next.delta);
     return { version: next.delta.version, edits: next.edits };
+  }
+
+  /** The published table, with the ports where its listeners really are. */
+  snapshot(): Snapshot {
+    const snapshot = this.#versions.snapshot();
+    return { ...snapshot, listeners: this.#ports.fix(snapshot.listeners) };
   }
 
   /** Counters of all workers added up, those of workers that are gone included. */
@@ -135,6 +145,7 @@ export class Publisher {
       case 'refused':
         worker.awaitsSnapshot = false;
         worker.refused = message.error;
+        this.#retry(index, worker);
         this.#events.onRefused(index, message.version, message.error);
         return;
       case 'stats':
@@ -145,10 +156,17 @@ export class Publisher {
     }
   }
 
+  /** What was refused for a reason outside the table (a port that another process holds) may go well later. */
+  #retry(index: number, worker: Acknowledged): void {
+    clearTimeout(worker.retry);
+    worker.retry = setTimeout(() => {
+      if (worker.greeted && worker.refused !== '') this.#sendSnapshot(index, worker);
+    }, RETRY_MS).unref();
+  }
+
   #sendSnapshot(index: number, worker: Acknowledged): void {
     worker.awaitsSnapshot = true;
-    const snapshot = this.#versions.snapshot();
-    this.#pool.send(index, { type: 'snapshot', snapshot: { ...snapshot, listeners: this.#ports.fix(snapshot.listeners) } });
+    this.#pool.send(index, { type: 'snapshot', snapshot: this.snapshot() });
   }
 
   #applied(worker: Acknowledged, version: number, ports: Readonly<Record<string, number>>): void {

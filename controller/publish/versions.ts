@@ -1,7 +1,7 @@
 // The table as it was last published, and its versions. A new table becomes a delta that holds what differs and nothing
 // else: the pipeline returns the same object for an entry that did not change, so most comparisons are `===`; an entry that
 // was rebuilt with the same content is found equal and is not sent either.
-import { isDeepStrictEqual } from 'node:util';
+import { equal } from '../../proxy/table/equal.ts';
 import { SECTION_NAMES } from '../../proxy/table/snapshot.ts';
 import type { Delta, SectionName, Sections, Snapshot } from '../../proxy/table/snapshot.ts';
 
@@ -59,7 +59,7 @@ export class Versions {
       if (before === after) continue;
       if (after === undefined) live.delete(key);
       else live.set(key, after);
-      if (!isDeepStrictEqual(before, after)) yield { section, key, before, after };
+      if (!equal(before, after)) yield { section, key, before, after };
     }
   }
 

@@ -1,0 +1,45 @@
+// Reads folders of manifests once, for the commands that look at them: the same source and the same pipeline as `run`.
+import { selfSigned } from '../../certs/self-signed.ts';
+import type { Sections } from '../../proxy/table/snapshot.ts';
+import { DnsWatcher } from '../dns.ts';
+import { FileSource } from '../files.ts';
+import { listenersOf } from '../listeners.ts';
+import { Pipeline } from '../pipeline.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Locate } from '../report.ts';
+import type { ReadingSettings } from '../settings.ts';
+import { checkFolders } from './folders.ts';
+
+/** How long names of ExternalName Services may take. */
+const NAMES_MS = 3000;
+
+export interface Loaded {
+  readonly sections: Sections;
+  readonly problems: readonly Problem[];
+  readonly locate: Locate;
+}
+
+/** `names`: true asks the DNS for what ExternalName Services name; false leaves them without endpoints, for an answer that depends on the files alone. */
+export async function load(dirs: readonly string[], settings: ReadingSettings, names: boolean): Promise<Loaded> {
+  checkFolders(dirs);
+  const source = new FileSource(dirs, { watch: false });
+  const dns = new DnsWatcher(settings.dnsServers, () => undefined);
+  try {
+    await source.start(() => undefined);
+    const pipeline = new Pipeline({
+      ...settings,
+      selfSigned: selfSigned({ hostnames: ['fairlead.invalid'] }),
+      listeners: listenersOf({ bind: '::', httpPort: 80, httpsPort: 443, trustedProxies: [] }),
+    });
+    let result = pipeline.run(source.state, dns.answers);
+    if (names && result.hostnames.length > 0) {
+      dns.watch(result.hostnames);
+      await dns.settled(NAMES_MS);
+      result = pipeline.run(source.state, dns.answers);
+    }
+    return { sections: result.sections, problems: [...source.problems(), ...result.problems], locate: (origin) => source.locate(origin) };
+  } finally {
+    dns.stop();
+    await source.stop();
+  }
+}

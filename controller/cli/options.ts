@@ -1,0 +1,143 @@
+// The flags of `run` and of the commands that read manifests, each with its environment variable, its default and one line
+// of help, grouped as the help page shows them. Nothing else in the project knows a flag's name.
+import { Option } from 'commander';
+import { Failure } from './failure.ts';
+import { LOG_LEVELS, frozen } from '../settings.ts';
+import type { LogLevel, ReadingSettings, Settings } from '../settings.ts';
+import {
+  defaultAddress, listOf, readAddress, readBoolean, readCidr, readCount, readDnsServer, readDuration, readHeadSize, readName, readObjectName, readPath,
+  readPort, readSize, readTimeout, readWorkers,
+} from './values.ts';
+
+/** Values of the flags as commander gives them; `undefined` where a flag has no default and was not given. */
+export interface ReadingValues {
+  readonly controllerClass: string;
+  readonly ingressClass: string;
+  readonly watchIngressWithoutClass: boolean;
+  readonly defaultBackendService?: string;
+  readonly defaultSslCertificate?: string;
+  readonly dnsServers?: readonly string[];
+}
+
+export interface RunValues extends ReadingValues {
+  readonly manifests?: readonly string[];
+  readonly bind: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  readonly adminBind?: string;
+  readonly adminPort: number;
+  readonly workers: number;
+  readonly trustedProxies?: readonly string[];
+  readonly accessLog: string;
+  readonly logLevel: LogLevel;
+  readonly shutdownDelay: number;
+  readonly drainTimeout: number;
+  readonly maxHeaderSize: number;
+  readonly maxBodySize: number;
+  readonly clientHeaderTimeout: number;
+  readonly clientBodyTimeout: number;
+  readonly keepAliveTimeout: number;
+  readonly keepAliveRequests: number;
+  readonly http2MaxStreams: number;
+  readonly proxyResponseTimeout: number;
+  readonly proxyReadTimeout: number;
+  readonly proxySendTimeout: number;
+}
+
+/** One flag. `shown`: the default as the help page says it; absent: there is none. */
+function flag(group: string, flags: string, description: string, read: (text: string, before: never) => unknown, byDefault?: unknown, shown?: string): Option {
+  const option = new Option(flags, description).argParser(read as (text: string, before: unknown) => unknown).helpGroup(`${group}:`);
+  option.env(`FAIRLEAD_${option.name().toUpperCase().replaceAll('-', '_')}`);
+  return byDefault === undefined ? option : option.default(byDefault, shown);
+}
+
+const READING = 'What is served';
+const LISTENING = 'Where it listens';
+const LIMITS = 'Limits and timeouts';
+const RUNNING = 'How it runs';
+
+/** Flags of every command that reads manifests. */
+export function readingOptions(): readonly Option[] {
+  return [
+    flag(READING, '--ingress-class <name>', 'value of the annotation kubernetes.io/ingress.class that means Fairlead', readName, 'fairlead'),
+    flag(READING, '--controller-class <name>', 'spec.controller of the IngressClasses that are Fairlead\'s', readName, 'fairlead.dev/ingress-controller'),
+    flag(READING, '--watch-ingress-without-class [true|false]', 'serve Ingresses that name no class', readBoolean, true).preset('true'),
+    flag(READING, '--default-backend-service <namespace/name>', 'Service for requests that no Ingress routes (default: answer 404)', readObjectName),
+    flag(READING, '--default-ssl-certificate <namespace/name>', 'TLS Secret for hosts without a certificate (default: a self-signed one)', readObjectName),
+    flag(READING, '--dns-servers <addresses>', 'DNS servers for ExternalName Services (default: the system\'s)', listOf(readDnsServer)),
+  ];
+}
+
+/** Flags of `run`. */
+export function runOptions(): readonly Option[] {
+  return [
+    flag(READING, '--manifests <dir>', 'folder of Kubernetes YAML, read and watched with its subfolders; may be repeated', listOf(readPath)),
+    ...readingOptions(),
+    flag(LISTENING, '--http-port <port>', 'port for HTTP; 0: any free port', readPort, 8080),
+    flag(LISTENING, '--https-port <port>', 'port for HTTPS (HTTP/1.1 and HTTP/2)', readPort, 8443),
+    flag(LISTENING, '--admin-port <port>', 'port for health, metrics, table and problems', readPort, 10254),
+    flag(LISTENING, '--bind <address>', 'address to listen on', readAddress, defaultAddress()),
+    flag(LISTENING, '--admin-bind <address>', 'address of the admin port (default: as --bind)', readAddress),
+    flag(LISTENING, '--trusted-proxies <cidrs>', 'peers whose X-Forwarded-* fields are believed (default: nobody\'s are)', listOf(readCidr)),
+    flag(LIMITS, '--max-header-size <size>', 'longest request head', readHeadSize, 32 * 1024, '32k'),
+    flag(LIMITS, '--max-body-size <size>', 'largest request body; 0: no limit', readSize, 0),
+    flag(LIMITS, '--client-header-timeout <time>', 'for a request head to be complete', readTimeout, 10_000, '10s'),
+    flag(LIMITS, '--client-body-timeout <time>', 'longest silence inside a request body', readTimeout, 60_000, '60s'),
+    flag(LIMITS, '--keep-alive-timeout <time>', 'how long an idle client connection is kept', readTimeout, 75_000, '75s'),
+    flag(LIMITS, '--keep-alive-requests <count>', 'requests on one client connection', readCount, 10_000),
+    flag(LIMITS, '--http2-max-streams <count>', 'concurrent streams on one HTTP/2 connection', readCount, 128),
+    flag(LIMITS, '--proxy-response-timeout <time>', 'for an endpoint to begin its answer', readTimeout, 60_000, '60s'),
+    flag(LIMITS, '--proxy-read-timeout <time>', 'longest silence inside an answer or an upgraded connection', readTimeout, 60_000, '60s'),
+    flag(LIMITS, '--proxy-send-timeout <time>', 'longest time that an endpoint takes no byte of a request body', readTimeout, 60_000, '60s'),
+    flag(RUNNING, '--workers <count>', 'worker processes; auto: one per processor', readWorkers, readWorkers('auto'), 'auto'),
+    flag(RUNNING, '--access-log <target>', 'stdout, off, or a file', readPath, 'stdout'),
+    flag(RUNNING, '--log-level <level>', `what goes to standard error: ${LOG_LEVELS.join(', ')}`, String, 'info').choices(LOG_LEVELS),
+    flag(RUNNING, '--shutdown-delay <time>', 'after SIGTERM: keep accepting for this long, with readiness off', readDuration, 0, '0s'),
+    flag(RUNNING, '--drain-timeout <time>', 'after that: how long open requests may take to finish', readDuration, 30_000, '30s'),
+  ];
+}
+
+export function readingSettings(values: ReadingValues): ReadingSettings {
+  return frozen({
+    controllerClass: values.controllerClass,
+    ingressClass: values.ingressClass,
+    watchIngressWithoutClass: values.watchIngressWithoutClass,
+    ...(values.defaultBackendService === undefined ? {} : { defaultBackendService: values.defaultBackendService }),
+    ...(values.defaultSslCertificate === undefined ? {} : { defaultSslCertificate: values.defaultSslCertificate }),
+    dnsServers: [...(values.dnsServers ?? [])],
+  });
+}
+
+/** Throws a Failure if no source is named. */
+export function runSettings(values: RunValues): Settings {
+  if (values.manifests === undefined) throw new Failure(2, 'run needs --manifests DIR: a folder of Kubernetes YAML to serve');
+  return frozen({
+    ...readingSettings(values),
+    manifests: [...values.manifests],
+    bind: values.bind,
+    httpPort: values.httpPort,
+    httpsPort: values.httpsPort,
+    adminBind: values.adminBind ?? values.bind,
+    adminPort: values.adminPort,
+    workers: values.workers,
+    trustedProxies: [...(values.trustedProxies ?? [])],
+    accessLog: values.accessLog,
+    logLevel: values.logLevel,
+    shutdownDelayMs: values.shutdownDelay,
+    drainTimeoutMs: values.drainTimeout,
+    limits: {
+      headBytes: values.maxHeaderSize,
+      bodyBytes: values.maxBodySize,
+      headTimeoutMs: values.clientHeaderTimeout,
+      bodyTimeoutMs: values.clientBodyTimeout,
+      keepAliveTimeoutMs: values.keepAliveTimeout,
+      keepAliveRequests: values.keepAliveRequests,
+      maxConcurrentStreams: values.http2MaxStreams,
+    },
+    timeouts: {
+      responseHeadMs: values.proxyResponseTimeout,
+      readIdleMs: values.proxyReadTimeout,
+      sendIdleMs: values.proxySendTimeout,
+    },
+  });
+}

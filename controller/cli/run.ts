@@ -1,0 +1,60 @@
+// `run`: serves until a signal says stop. The first SIGTERM or SIGINT drains and exits with 0; a second one ends everything.
+import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
+import { FileSource } from '../files.ts';
+import { checkPorts, listenersOf } from '../listeners.ts';
+import { createLog } from '../log.ts';
+import { Fairlead } from '../main.ts';
+import type { Settings } from '../settings.ts';
+import { Failure } from './failure.ts';
+import { checkFolders } from './folders.ts';
+
+/** What a shell reports for a process that a signal ended. */
+const SIGNAL_EXIT = 128;
+
+/** Resolves when it serves, or will as soon as its workers are up; the process then lives until a signal. Throws a Failure. */
+export async function run(settings: Settings): Promise<void> {
+  checkFolders(settings.manifests);
+  checkAccessLog(settings.accessLog);
+  await checkPorts(listenersOf(settings)).catch((error: unknown) => {
+    throw new Failure(1, error instanceof Error ? error.message : String(error));
+  });
+  const log = createLog(settings.logLevel);
+  const fairlead = new Fairlead(settings, new FileSource(settings.manifests), log);
+  const exit = (code: number): void => {
+    log.finish();
+    process.exit(code);
+  };
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) {
+        fairlead.abort();
+        exit(SIGNAL_EXIT + constants.signals[signal]);
+      }
+      stopping = true;
+      fairlead.drain().then(() => exit(0), (error: unknown) => {
+        fairlead.failed(error);
+        fairlead.abort();
+        exit(1);
+      });
+    });
+  }
+  // Traffic is served by the workers: a bug here must not take them down with it.
+  process.on('uncaughtException', (error) => fairlead.failed(error));
+  process.on('unhandledRejection', (error) => fairlead.failed(error));
+  await fairlead.start().catch((error: unknown) => {
+    fairlead.abort();
+    log.finish();
+    throw new Failure(1, error instanceof Error ? error.message : String(error));
+  });
+}
+
+function checkAccessLog(target: string): void {
+  if (target === 'stdout' || target === 'off') return;
+  try {
+    closeSync(openSync(target, 'a'));
+  } catch (error) {
+    throw new Failure(2, `--access-log ${target} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

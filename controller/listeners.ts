@@ -1,0 +1,37 @@
+// The listeners that the flags ask for, and whether their ports are free. Workers share ports (SO_REUSEPORT), so a second
+// Fairlead on the same port would silently get half of the connections: the primary asks for each port alone first.
+import { createServer } from 'node:net';
+import type { Listener } from '../proxy/table/listener.ts';
+import type { Settings } from './settings.ts';
+
+export function listenersOf({ bind, httpPort, httpsPort, trustedProxies }: Pick<Settings, 'bind' | 'httpPort' | 'httpsPort' | 'trustedProxies'>): readonly Listener[] {
+  const common = { address: bind, proxyProtocol: false, trustedProxies };
+  return [
+    { ...common, name: 'http', port: httpPort, protocol: 'HTTP' },
+    // The pipeline names the certificate.
+    { ...common, name: 'https', port: httpsPort, protocol: 'HTTPS', tls: { defaultCertificate: '', minVersion: 'TLSv1.2' } },
+  ];
+}
+
+/** Rejects with a sentence if one of the ports cannot be had. */
+export async function checkPorts(listeners: readonly Listener[]): Promise<void> {
+  for (const { address, port } of listeners) if (port !== 0) await checkPort(address, port);
+}
+
+function checkPort(address: string, port: number): Promise<void> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(bindError(address, port, error))));
+    server.listen({ host: address, port }, () => server.close(() => resolve()));
+  });
+}
+
+/** One sentence on why an address could not be bound. */
+export function bindError(address: string, port: number, error: NodeJS.ErrnoException): string {
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'another process listens there',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    EACCES: 'this user may not use the port',
+  };
+  return `cannot listen on ${address.includes(':') ? `[${address}]` : address}:${port}: ${reasons[error.code ?? ''] ?? error.message}`;
+}

@@ -1,0 +1,31 @@
+// The log of the primary process: JSON lines on standard error, written without waiting for their reader. What users and
+// objects are called goes in as fields or as text that pino escapes; keys and certificates never do.
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import type { LogLevel } from './settings.ts';
+
+export type { Logger } from 'pino';
+
+const STANDARD_ERROR = 2;
+
+export interface Log extends Logger {
+  /** Hands all lines to the system; for the last moment of the process. */
+  readonly finish: () => void;
+}
+
+/** Lines such as `{"level":"info","time":"2026-…Z","msg":"…"}`. */
+export function createLog(level: LogLevel): Log {
+  const destination = pino.destination({ dest: STANDARD_ERROR, sync: false });
+  const logger = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    destination,
+  );
+  const finish = (): void => {
+    try {
+      destination.flushSync();
+    } catch {
+      // Not open yet, or its reader is gone: then nobody is left to read the line.
+    }
+  };
+  return Object.assign(logger, { finish });
+}

@@ -1,0 +1,183 @@
+// The composition root of `run`: puts source, pipeline, publisher, DNS and admin port together and logs what happens.
+// The process lives through four states: starting, ready, draining, gone. It ends when it is told to and for no other reason.
+import { writeSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Server } from 'node:http';
+import { selfSigned } from '../certs/self-signed.ts';
+import { AdminMetrics } from './admin/metrics.ts';
+import { startAdmin } from './admin/server.ts';
+import { DnsWatcher } from './dns.ts';
+import type { Source } from './kube/state.ts';
+import { bindError, listenersOf } from './listeners.ts';
+import type { Log } from './log.ts';
+import type { Problem } from './model/problem.ts';
+import { Pipeline } from './pipeline.ts';
+import type { PipelineResult } from './pipeline.ts';
+import { ProblemLog } from './problem-log.ts';
+import { describeEdits } from './publish/describe.ts';
+import { Publisher } from './publish/publisher.ts';
+import { Reconciler } from './reconcile.ts';
+import type { Settings } from './settings.ts';
+import { VERSION } from './version.ts';
+
+const STANDARD_OUTPUT = 1;
+/** How long the first table waits for the names of ExternalName Services. */
+const FIRST_NAMES_MS = 2000;
+
+export class Fairlead {
+  readonly #settings: Settings;
+  readonly #source: Source;
+  readonly #log: Log;
+  readonly #metrics = new AdminMetrics(VERSION);
+  readonly #publisher: Publisher;
+  readonly #dns: DnsWatcher;
+  readonly #reconciler: Reconciler;
+  readonly #problemLog: ProblemLog;
+  readonly #refusals = new Map<number, Problem>();
+  #admin: { readonly server: Server; readonly port: number } | undefined;
+  #started = false;
+  #draining = false;
+
+  constructor(settings: Settings, source: Source, log: Log) {
+    this.#settings = settings;
+    this.#source = source;
+    this.#log = log;
+    const { workers, accessLog, limits, timeouts } = settings;
+    this.#publisher = new Publisher(workers, (index) => ({ index, accessLog, limits, timeouts }), {
+      onReady: (ports) => this.#becameReady(ports),
+      onLive: (version, liveMs) => this.#becameLive(version, liveMs),
+      onRefused: (index, version, error) => this.#refused(index, version, error),
+      onWorkerExit: (index, reason, expected) => this.#workerExit(index, reason, expected),
+    });
+    this.#dns = new DnsWatcher(settings.dnsServers, () => this.#changed([]));
+    const { controllerClass, ingressClass, watchIngressWithoutClass, defaultBackendService, defaultSslCertificate } = settings;
+    const pipeline = new Pipeline({
+      controllerClass, ingressClass, watchIngressWithoutClass,
+      ...(defaultBackendService === undefined ? {} : { defaultBackendService }),
+      ...(defaultSslCertificate === undefined ? {} : { defaultSslCertificate }),
+      selfSigned: selfSigned({ hostnames: ['fairlead.invalid'] }),
+      listeners: listenersOf(settings),
+    });
+    this.#reconciler = new Reconciler(source, pipeline, this.#dns, {
+      onResult: (result, seenAt, tookMs) => this.#publish(result, seenAt, tookMs),
+      onFailure: (error) => this.#failed('no table could be made, the one before stays in force', error),
+    });
+    this.#problemLog = new ProblemLog(log, (origin) => source.locate(origin));
+  }
+
+  /** Resolves when the workers have been started; the ready line follows when all of them serve. Rejects if an address cannot be bound. */
+  async start(): Promise<void> {
+    this.#log.info({ version: VERSION, settings: this.#settings }, 'settings');
+    const { adminBind, adminPort } = this.#settings;
+    this.#admin = await startAdmin(adminBind, adminPort, {
+      notReady: () => this.#notReady(),
+      snapshot: () => this.#publisher.snapshot(),
+      problems: () => this.#problems(),
+      locate: (origin) => this.#source.locate(origin),
+      metrics: () => this.#metricsPage(),
+    }).catch((error: NodeJS.ErrnoException) => {
+      throw new Error(bindError(adminBind, adminPort, error), { cause: error });
+    });
+    await this.#source.start((changes) => this.#changed(changes));
+    this.#reconciler.runAll();
+    await this.#dns.settled(FIRST_NAMES_MS);
+    this.#started = true;
+    this.#reconciler.runAll();
+  }
+
+  /** Stops accepting after `shutdownDelayMs` and resolves when everything that was open has ended, or was cut after `drainTimeoutMs`. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    const { shutdownDelayMs, drainTimeoutMs } = this.#settings;
+    this.#log.info({ shutdownDelayMs, drainTimeoutMs }, 'draining');
+    await pause(shutdownDelayMs);
+    await this.#publisher.drain(drainTimeoutMs);
+    this.#reconciler.stop();
+    this.#dns.stop();
+    await this.#source.stop();
+    this.#admin?.server.closeAllConnections();
+    this.#admin?.server.close();
+    this.#log.info('drained');
+  }
+
+  /** Ends the workers at once. */
+  abort(): void {
+    this.#publisher.killAll();
+  }
+
+  /** Something threw where nothing should: the table before stays in force. */
+  failed(error: unknown): void {
+    this.#failed('a bug: something threw that should not', error);
+  }
+
+  #changed(changes: Parameters<Reconciler['changed']>[0]): void {
+    if (this.#started) this.#reconciler.changed(changes);
+  }
+
+  #publish(result: PipelineResult, seenAt: number, tookMs: number): void {
+    this.#dns.watch(result.hostnames);
+    if (!this.#started) return;
+    this.#metrics.compileSeconds.observe(tookMs / 1000);
+    const startedAt = performance.now();
+    const first = this.#publisher.version === 0;
+    const published = this.#publisher.publish(result.sections, first ? undefined : result.touched, seenAt);
+    this.#metrics.publishSeconds.observe((performance.now() - startedAt) / 1000);
+    this.#problemLog.update(this.#problems());
+    if (published !== undefined) this.#log.info({ table: published.version }, `table ${published.version}: ${describeEdits(published.edits) || 'empty'}`);
+  }
+
+  #problems(): readonly Problem[] {
+    return [...this.#reconciler.problems, ...this.#refusals.values()];
+  }
+
+  #becameReady(ports: Readonly<Record<string, number>>): void {
+    const line = { msg: 'ready', http: ports['http'], https: ports['https'], admin: this.#admin?.port };
+    try {
+      writeSync(STANDARD_OUTPUT, `${JSON.stringify(line)}\n`);
+    } catch {
+      // Nobody reads standard output: that is no reason not to serve.
+    }
+    this.#log.info({ http: line.http, https: line.https, admin: line.admin }, 'ready');
+  }
+
+  #becameLive(version: number, liveMs: number): void {
+    this.#refusals.clear();
+    // The first table waits for the workers to start: that is no delay of a change.
+    if (version > 1) this.#metrics.eventToLiveSeconds.observe(liveMs / 1000);
+    this.#log.debug({ table: version, ms: Math.round(liveMs * 10) / 10 }, `table ${version} is live on every worker`);
+  }
+
+  #refused(index: number, version: number, error: string): void {
+    this.#metrics.refusals.inc();
+    this.#refusals.set(index, {
+      severity: 'error',
+      reason: 'TableRefused',
+      origin: { kind: 'Worker', namespace: '', name: String(index) },
+      message: `table ${version} could not be put in force: ${error.slice(0, 200)}`,
+      effect: 'None',
+    });
+    this.#problemLog.update(this.#problems());
+  }
+
+  #workerExit(index: number, reason: string, expected: boolean): void {
+    if (expected) return;
+    this.#metrics.workerExits.inc();
+    this.#log.error({ worker: index, reason }, `worker ${index} ended and is replaced: ${reason}`);
+  }
+
+  #failed(what: string, error: unknown): void {
+    this.#metrics.failures.inc();
+    this.#log.error({ err: error }, what);
+  }
+
+  #notReady(): string | undefined {
+    if (this.#draining) return 'draining';
+    return this.#publisher.ready ? undefined : 'not every worker serves a table yet';
+  }
+
+  async #metricsPage(): Promise<string> {
+    const stats = await this.#publisher.collect();
+    const state = { snapshot: this.#publisher.snapshot(), problems: this.#problems(), ready: this.#notReady() === undefined, workers: this.#publisher.workers() };
+    return this.#metrics.page(state, stats);
+  }
+}
