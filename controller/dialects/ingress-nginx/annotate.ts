@@ -1,0 +1,66 @@
+// The dialect `ingress-nginx`: what its annotations add to the Translation of an Ingress. What cannot be honoured is told,
+// and what protects a route and cannot be honoured closes it: never the open route.
+import type { Respond } from '../../../proxy/table/route.ts';
+import type { Ingress } from '../../kube/objects.ts';
+import type { Problem } from '../../model/problem.ts';
+import { seen } from '../../model/seen.ts';
+import type { Translation } from '../../model/translation.ts';
+import { annotationOrigin, PREFIXES, readingOf } from './annotations.ts';
+import { onEveryRoute } from './group.ts';
+import { GROUPS, SUPPORTED } from './groups.ts';
+import { ALIASES, KNOWN_ANNOTATIONS } from './known.ts';
+
+/** `translation` is that of the same Ingress without annotations. */
+export function annotate(ingress: Ingress, translation: Translation): Translation {
+  const reading = readingOf(ingress);
+  const unread = unreadAnnotations(ingress);
+  const effects = GROUPS.map((group) => group.effect(reading.annotations));
+  const problems = [...translation.problems, ...reading.problems, ...unread];
+  if (unread.some(({ effect }) => effect === 'ObjectRefused')) return { ...translation, hosts: [], tls: [], problems };
+  const denied = reading.denied() || unread.some(({ effect }) => effect === 'RouteDenied');
+  const changes = denied ? [denyEveryRoute] : effects.filter((effect) => effect !== undefined);
+  return { ...changes.reduce((changed, change) => change(changed), translation), problems };
+}
+
+const DENIED: Respond = { type: 'Respond', status: 503, body: '', reason: 'RouteDenied' };
+const denyEveryRoute = onEveryRoute((route) => ({ ...route, filters: [], tlsFilters: [], action: DENIED }));
+
+function unreadAnnotations(ingress: Ingress): Problem[] {
+  const problems: Problem[] = [];
+  for (const [key, value] of ingress.metadata.annotations) {
+    const prefix = PREFIXES.find((each) => key.startsWith(each));
+    if (prefix === undefined) continue;
+    const name = key.slice(prefix.length);
+    const canonical = ALIASES.get(name) ?? name;
+    if (!SUPPORTED.has(canonical)) problems.push(unreadAnnotation(ingress, key, canonical, value));
+  }
+  return problems;
+}
+
+function unreadAnnotation(ingress: Ingress, key: string, name: string, value: string): Problem {
+  const known = KNOWN_ANNOTATIONS.get(name);
+  const origin = annotationOrigin(ingress, key);
+  if (known === undefined) {
+    return { severity: 'warning', reason: 'UnknownAnnotation', origin, message: `there is no annotation ${seen(key)}`, effect: 'ValueIgnored' };
+  }
+  if (known.protects !== undefined && !known.protects.includes(value.trim())) {
+    return {
+      severity: 'error',
+      reason: 'UnsupportedProtectiveAnnotation',
+      origin,
+      message: `${name} is not supported, and it restricts access: the routes of this Ingress answer 503 instead of being open`,
+      hint: 'remove the annotation if the routes may be open',
+      effect: 'RouteDenied',
+    };
+  }
+  if (known.notAlone === true && !['false', ''].includes(value)) {
+    return {
+      severity: 'error',
+      reason: 'UnsupportedAnnotation',
+      origin,
+      message: `${name} is not supported: this Ingress is left out, since its routes would take the place of those that it stands behind`,
+      effect: 'ObjectRefused',
+    };
+  }
+  return { severity: 'warning', reason: 'UnsupportedAnnotation', origin, message: `${name} is not supported`, effect: 'ValueIgnored' };
+}

@@ -1,0 +1,80 @@
+// How a group reads the annotations of one Ingress: under both prefixes and by alias, each value through its parser, and
+// what is to happen when a value is bad said beside the reading.
+import type { Origin } from '../../../proxy/table/origin.ts';
+import type { Ingress } from '../../kube/objects.ts';
+import type { Problem } from '../../model/problem.ts';
+import { seen } from '../../model/seen.ts';
+import { ALIASES } from './known.ts';
+import type { Parser } from './values.ts';
+
+/** The first one wins. */
+export const PREFIXES = ['fairlead.dev/', 'nginx.ingress.kubernetes.io/'] as const;
+
+/**
+ * What a bad value does. `default`: it counts as absent (ingress-nginx: DEF). `deny`: every route of the Ingress answers 503 (DENY; and REJECT too, which
+ * would serve the old version until the controller restarts and nothing afterwards: a denied route is the same before and after).
+ */
+export type IfInvalid = 'default' | 'deny';
+
+export interface Annotations {
+  /** The value's meaning; undefined if the annotation is absent or bad. */
+  read<T>(name: string, parse: Parser<T>, ifInvalid: IfInvalid): T | undefined;
+  /** Where a name was written, for a group's own Problems. */
+  origin(name: string): Origin;
+  /** Something is wrong that no parser sees, such as a reference that leads nowhere. */
+  report(problem: Problem): void;
+}
+
+/** One reading of one Ingress, and what came of it. */
+export interface Reading {
+  readonly annotations: Annotations;
+  readonly problems: readonly Problem[];
+  /** True: a Problem says RouteDenied. */
+  denied(): boolean;
+}
+
+export function readingOf(ingress: Ingress): Reading {
+  const problems: Problem[] = [];
+  const written = (name: string) => findKey(ingress.metadata.annotations, name);
+  const annotations: Annotations = {
+    read: (name, parse, ifInvalid) => {
+      const key = written(name);
+      if (key === undefined) return undefined;
+      const text = ingress.metadata.annotations.get(key)!;
+      const parsed = parse(text);
+      if ('value' in parsed) return parsed.value;
+      problems.push({
+        severity: ifInvalid === 'deny' ? 'error' : 'warning',
+        reason: 'InvalidAnnotation',
+        origin: annotationOrigin(ingress, key),
+        message: `the value ${parsed.wrong}, and it is ${seen(text)}`,
+        effect: ifInvalid === 'deny' ? 'RouteDenied' : 'DefaultUsed',
+      });
+      return undefined;
+    },
+    origin: (name) => annotationOrigin(ingress, written(name) ?? PREFIXES[0] + name),
+    report: (problem) => problems.push(problem),
+  };
+  return { annotations, problems, denied: () => problems.some(({ effect }) => effect === 'RouteDenied') };
+}
+
+/** An empty value is none: what stands under the other prefix or alias counts then. */
+function findKey(annotations: ReadonlyMap<string, string>, name: string): string | undefined {
+  return keysOf(name).find((key) => (annotations.get(key) ?? '') !== '');
+}
+
+const KEYS = new Map<string, readonly string[]>();
+
+/** Every key under which a name may be written, the strongest first. */
+function keysOf(name: string): readonly string[] {
+  const known = KEYS.get(name);
+  if (known !== undefined) return known;
+  const names = [name, ...[...ALIASES].filter(([, canonical]) => canonical === name).map(([alias]) => alias)];
+  const keys = PREFIXES.flatMap((prefix) => names.map((each) => prefix + each));
+  KEYS.set(name, keys);
+  return keys;
+}
+
+export function annotationOrigin({ metadata }: Ingress, key: string): Origin {
+  return { kind: 'Ingress', namespace: metadata.namespace, name: metadata.name, field: `metadata.annotations[${key}]` };
+}

@@ -1,0 +1,128 @@
+import test from 'ava';
+import { annotate } from '../../../controller/dialects/ingress-nginx/annotate.ts';
+import { GROUPS } from '../../../controller/dialects/ingress-nginx/groups.ts';
+import { ALIASES, KNOWN_ANNOTATIONS } from '../../../controller/dialects/ingress-nginx/known.ts';
+import { translateIngress } from '../../../controller/dialects/ingress/translate.ts';
+import type { Ingress } from '../../../controller/kube/objects.ts';
+import type { RouteIntent, Translation } from '../../../controller/model/translation.ts';
+import { objectOf } from '../../support/manifests.ts';
+
+const BASE = objectOf(
+  'Ingress',
+  `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: shop}
+spec:
+  rules:
+  - host: a.example
+    http:
+      paths:
+      - {path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}
+      - {path: /.well-known/acme-challenge/token, pathType: Exact, backend: {service: {name: solver, port: {number: 80}}}}`,
+);
+
+function annotated(annotations: Readonly<Record<string, string>>): Translation {
+  const ingress: Ingress = { ...BASE, metadata: { ...BASE.metadata, annotations: new Map(Object.entries(annotations)) } };
+  return annotate(ingress, translateIngress(ingress));
+}
+
+const nginx = (name: string): string => `nginx.ingress.kubernetes.io/${name}`;
+const first = (translation: Translation): RouteIntent => translation.hosts[0]!.routes[0]!;
+const types = (filters: RouteIntent['filters']): string[] => filters.map(({ type }) => type);
+const reasons = ({ problems }: Translation): string[] => problems.map(({ reason, effect }) => `${reason} ${effect}`);
+
+test('all 136 annotations of ingress-nginx are known, rated as there, with two aliases', (t) => {
+  const count = (risk: string): number => [...KNOWN_ANNOTATIONS.values()].filter((known) => known.risk === risk).length;
+  t.deepEqual([KNOWN_ANNOTATIONS.size, count('Critical'), count('High'), count('Medium'), count('Low')], [136, 5, 10, 45, 76]);
+  t.true([...ALIASES.values()].every((name) => KNOWN_ANNOTATIONS.has(name)));
+});
+
+test('no annotation is read by two groups, and none that ingress-nginx does not have', (t) => {
+  const names = GROUPS.flatMap(({ reads }) => reads);
+  t.is(new Set(names).size, names.length);
+  t.deepEqual(names.filter((name) => !KNOWN_ANNOTATIONS.has(name)), []);
+});
+
+test('every route of a host with TLS is redirected to https unless ssl-redirect is false', (t) => {
+  t.deepEqual(types(first(annotated({})).tlsFilters), ['https-redirect']);
+  t.deepEqual(types(first(annotated({})).filters), []);
+  t.deepEqual(types(annotated({}).hosts[0]!.fallback.tlsFilters), ['https-redirect']);
+  t.deepEqual(types(first(annotated({ [nginx('ssl-redirect')]: 'false' })).tlsFilters), []);
+});
+
+test('force-ssl-redirect needs no TLS and beats ssl-redirect', (t) => {
+  const forced = annotated({ [nginx('force-ssl-redirect')]: 'true', [nginx('ssl-redirect')]: 'false' });
+  t.deepEqual(types(first(forced).filters), ['https-redirect']);
+  t.deepEqual(types(first(forced).tlsFilters), []);
+});
+
+test('ACME challenges are never redirected', (t) => {
+  const challenge = annotated({ [nginx('force-ssl-redirect')]: 'true' }).hosts[0]!.routes[1]!;
+  t.deepEqual([...challenge.filters, ...challenge.tlsFilters], []);
+});
+
+test('our own prefix wins over that of ingress-nginx', (t) => {
+  t.deepEqual(types(first(annotated({ [nginx('ssl-redirect')]: 'true', 'fairlead.dev/ssl-redirect': 'false' })).tlsFilters), []);
+  t.deepEqual(types(first(annotated({ [nginx('ssl-redirect')]: 'false', 'fairlead.dev/ssl-redirect': '' })).tlsFilters), []);
+});
+
+test('a value that is not what it should be leaves the default, and is told', (t) => {
+  const translation = annotated({ [nginx('ssl-redirect')]: 'no' });
+  t.deepEqual(types(first(translation).tlsFilters), ['https-redirect']);
+  t.deepEqual(reasons(translation), ['InvalidAnnotation DefaultUsed']);
+  t.is(translation.problems[0]!.origin.field, 'metadata.annotations[nginx.ingress.kubernetes.io/ssl-redirect]');
+});
+
+for (const [name, value] of [
+  ['auth-url', 'https://auth.example'],
+  ['auth-type', 'basic'],
+  ['auth-secret', ''],
+  ['auth-tls-secret', 'shop/ca'],
+  ['whitelist-source-range', '10.0.0.0/8'],
+  ['allowlist-source-range', ''],
+  ['denylist-source-range', '10.0.0.0/8'],
+  ['satisfy', 'any'],
+  ['limit-rps', '10'],
+  ['limit-connections', 'many'],
+  ['enable-modsecurity', 'true'],
+] as const) {
+  for (const prefix of ['nginx.ingress.kubernetes.io/', 'fairlead.dev/']) {
+    test(`${prefix}${name}: "${value}" denies every route while nothing enforces it`, (t) => {
+      const translation = annotated({ [prefix + name]: value });
+      const { routes, fallback } = translation.hosts[0]!;
+      for (const { action, filters, tlsFilters } of [...routes, fallback]) {
+        t.deepEqual(action, { type: 'Respond', status: 503, body: '', reason: 'RouteDenied' });
+        t.deepEqual([...filters, ...tlsFilters], []);
+      }
+      t.deepEqual(reasons(translation), ['UnsupportedProtectiveAnnotation RouteDenied']);
+    });
+  }
+}
+
+for (const [name, value] of [
+  ['auth-url', ''],
+  ['limit-rps', '0'],
+  ['enable-modsecurity', 'false'],
+  ['satisfy', 'all'],
+  ['mirror-target', 'https://x'],
+] as const) {
+  test(`${name}: "${value}" protects nothing, so that leaving it out is only told`, (t) => {
+    const translation = annotated({ [nginx(name)]: value });
+    t.is(first(translation).action.type, 'Forward');
+    t.deepEqual(reasons(translation), ['UnsupportedAnnotation ValueIgnored']);
+  });
+}
+
+test('a canary never takes the traffic of the Ingress that it stands behind', (t) => {
+  const translation = annotated({ [nginx('canary')]: 'true', [nginx('canary-weight')]: '10' });
+  t.deepEqual(translation.hosts, []);
+  t.deepEqual(reasons(translation), ['UnsupportedAnnotation ObjectRefused', 'UnsupportedAnnotation ValueIgnored']);
+  t.is(annotated({ [nginx('canary')]: 'false' }).hosts.length, 1);
+});
+
+test('names that do not exist are told; other prefixes are nobody\'s business here', (t) => {
+  t.deepEqual(reasons(annotated({ [nginx('ssl-redirct')]: 'true', 'fairlead.dev/': 'x', 'example.com/auth-url': 'x', 'nginx.org/x': 'y' })), [
+    'UnknownAnnotation ValueIgnored',
+    'UnknownAnnotation ValueIgnored',
+  ]);
+});
