@@ -1,0 +1,187 @@
+// The pure function in the middle of the controller: settings, objects and DNS answers in, the table and its Problems out.
+// Everything that it remembers is an optimisation (cost follows the change), with one exception that is meant to be
+// state: a certificate that was good stays in service while what its Secret holds now is not.
+import type { Certificate } from '../proxy/table/certificate.ts';
+import type { Listener } from '../proxy/table/listener.ts';
+import type { Sections } from '../proxy/table/snapshot.ts';
+import { Clusters } from './build/clusters.ts';
+import { buildHost } from './build/host.ts';
+import { LiveSections } from './build/live-sections.ts';
+import type { Touched } from './build/live-sections.ts';
+import { annotate } from './dialects/ingress-nginx/annotate.ts';
+import { Certificates } from './dialects/ingress/certificates.ts';
+import { Ingresses } from './dialects/ingress/ingresses.ts';
+import { translateIngress } from './dialects/ingress/translate.ts';
+import type { Kind, Service } from './kube/objects.ts';
+import { KINDS } from './kube/state.ts';
+import type { Change, KubeState } from './kube/state.ts';
+import { assembleHost } from './model/assemble.ts';
+import type { HostModel } from './model/assemble.ts';
+import { Dependents } from './model/dependents.ts';
+import type { DnsAnswers } from './model/external-name.ts';
+import { internalError } from './model/internal-error.ts';
+import { ProblemBook } from './model/problem-book.ts';
+import type { Problem } from './model/problem.ts';
+import { sameForRouting } from './model/services.ts';
+import type { BackendRef } from './model/translation.ts';
+
+export type { DnsAnswers } from './model/external-name.ts';
+
+export interface PipelineSettings {
+  /** `spec.controller` of our IngressClasses. */
+  readonly controllerClass: string;
+  /** Accepted value of the annotation kubernetes.io/ingress.class. */
+  readonly ingressClass: string;
+  readonly watchIngressWithoutClass: boolean;
+  /** `namespace/name` of a Service; its first port is used. */
+  readonly defaultBackendService?: string;
+  /** `namespace/name` of a Secret. */
+  readonly defaultSslCertificate?: string;
+  /** Served where nothing better is. */
+  readonly selfSigned: Certificate;
+  /** Every virtual host is served on all of them. `tls.defaultCertificate` is filled in here. */
+  readonly listeners: readonly Listener[];
+  /** Milliseconds since the epoch, for warnings about expiry when a Secret is read; the system's clock if absent. */
+  readonly now?: () => number;
+}
+
+export interface PipelineResult {
+  /** The table in force, kept up to date in place by later runs; the entries themselves never change. */
+  readonly sections: Sections;
+  /** Keys that the run added, replaced or removed: all that a delta has to look at. */
+  readonly touched: Touched;
+  readonly problems: readonly Problem[];
+  /** Names of ExternalName Services that must be resolved. */
+  readonly hostnames: readonly string[];
+}
+
+type ChangedKeys = { readonly [K in Kind]: ReadonlySet<string> };
+
+export class Pipeline {
+  readonly #settings: PipelineSettings;
+  readonly #listenerNames: readonly string[];
+  readonly #defaultBackend: BackendRef | undefined;
+  readonly #table = new LiveSections();
+  readonly #problems = new ProblemBook();
+  readonly #ingresses: Ingresses;
+  readonly #certificates: Certificates;
+  readonly #clusters: Clusters;
+  /** Hostname → Services that its routes name. */
+  readonly #serviceUsers = new Dependents();
+  readonly #services = new Map<string, Service>();
+  #state: KubeState | undefined;
+
+  constructor(settings: PipelineSettings) {
+    this.#settings = settings;
+    this.#listenerNames = settings.listeners.map(({ name }) => name);
+    this.#defaultBackend = defaultBackendOf(settings);
+    this.#ingresses = new Ingresses(settings, this.#problems, (ingress) => annotate(ingress, translateIngress(ingress)));
+    this.#certificates = new Certificates(
+      { put: (certificate) => this.#table.put('certificates', certificate.name, certificate), remove: (name) => this.#table.remove('certificates', name) },
+      settings.now ?? Date.now,
+    );
+    this.#clusters = new Clusters(this.#table, this.#problems);
+  }
+
+  /**
+   * `changes`: all that changed in `state` since the run before; undefined: anything may have. `dns`: what is known of the names in
+   * `PipelineResult.hostnames`; what has no entry yet has no endpoints yet.
+   */
+  run(state: KubeState, dns: DnsAnswers, changes?: readonly Change[]): PipelineResult {
+    const first = this.#state === undefined;
+    const changed = changes === undefined || this.#state !== state ? undefined : keysByKind(changes);
+    this.#state = state;
+
+    const hostnames = this.#ingresses.update(state, changed?.Ingress, changed === undefined || changed.IngressClass.size > 0);
+    for (const key of this.#changedServices(state, changed?.Service)) for (const hostname of this.#serviceUsers.usersOf(key)) hostnames.add(hostname);
+    const certified = this.#certificates.update(state.objects.Secret, changed?.Secret);
+    if (first || certified.byDefault) this.#updateListeners(state);
+    for (const hostname of certified.hostnames) hostnames.add(hostname);
+    // A default backend needs a place even while no Ingress asks for requests to unknown hosts.
+    if (first) hostnames.add('*');
+
+    for (const hostname of hostnames) this.#updateGuarded(hostname, state);
+    this.#clusters.update(state, dns, { services: changed?.Service, slices: changed?.EndpointSlice, endpoints: changed?.Endpoints });
+    return { sections: this.#table.sections, touched: this.#table.takeTouched(), problems: this.#problems.list(), hostnames: this.#clusters.dnsNames() };
+  }
+
+  /** Services that appeared, went, or changed in a way that routes notice; `changed` undefined: any may have. */
+  #changedServices(state: KubeState, changed: ReadonlySet<string> | undefined): string[] {
+    const services = state.objects.Service;
+    const keys = changed ?? new Set([...services.keys(), ...this.#services.keys()]);
+    return [...keys].filter((key) => {
+      const before = this.#services.get(key);
+      const now = services.get(key);
+      if (now === undefined) this.#services.delete(key);
+      else this.#services.set(key, now);
+      return before !== now && (before === undefined || now === undefined || !sameForRouting(before, now));
+    });
+  }
+
+  #updateListeners(state: KubeState): void {
+    const { defaultSslCertificate, selfSigned, listeners } = this.#settings;
+    const { certificate, problems } = this.#certificates.chooseDefault(defaultSslCertificate, selfSigned, state.objects.Secret);
+    for (const listener of listeners) {
+      const tls = listener.protocol === 'HTTPS' ? { tls: { minVersion: 'TLSv1.2' as const, ...listener.tls, defaultCertificate: certificate } } : {};
+      this.#table.put('listeners', `listener/${listener.name}`, { ...listener, ...tls });
+    }
+    this.#problems.set('listeners', problems);
+  }
+
+  /** A hostname that cannot be built keeps the routes that it had, and no other one notices. */
+  #updateGuarded(hostname: string, state: KubeState): void {
+    try {
+      this.#problems.set(`host ${hostname}`, this.#updateHost(hostname, state));
+    } catch (error) {
+      this.#problems.set(`host ${hostname}`, [internalError({ kind: 'Host', namespace: '', name: hostname }, error, 'None')]);
+    }
+  }
+
+  #updateHost(hostname: string, state: KubeState): readonly Problem[] {
+    const key = `${this.#listenerNames.join('+')}/${hostname}`;
+    const model = this.#modelOf(hostname);
+    const { certificate, problems } = this.#certificates.choose(hostname, model?.tls, state.objects.Secret);
+    if (model === undefined) {
+      this.#table.remove('virtualHosts', key);
+      this.#clusters.use(hostname, new Map());
+      this.#serviceUsers.set(hostname, new Set());
+      return [];
+    }
+    const built = buildHost(key, model, {
+      listeners: this.#listenerNames,
+      defaultBackend: this.#defaultBackend,
+      certificate,
+      service: (service) => state.objects.Service.get(service),
+    });
+    this.#table.put('virtualHosts', key, built.virtualHost);
+    this.#clusters.use(hostname, built.clusters);
+    this.#serviceUsers.set(hostname, built.services);
+    return [...problems, ...built.problems];
+  }
+
+  /** Undefined: nobody wants anything of this hostname. */
+  #modelOf(hostname: string): HostModel | undefined {
+    const contributions = this.#ingresses.contributions(hostname);
+    if (contributions.length > 0) return assembleHost(hostname, contributions);
+    return hostname === '*' && this.#defaultBackend !== undefined ? onlyDefaultBackend(this.#defaultBackend) : undefined;
+  }
+}
+
+function keysByKind(changes: readonly Change[]): ChangedKeys {
+  const keys = Object.fromEntries(KINDS.map((kind) => [kind, new Set<string>()])) as { readonly [K in Kind]: Set<string> };
+  for (const { kind, key } of changes) keys[kind].add(key);
+  return keys;
+}
+
+function defaultBackendOf({ defaultBackendService }: PipelineSettings): BackendRef | undefined {
+  if (defaultBackendService === undefined) return undefined;
+  const [namespace = '', service = ''] = defaultBackendService.split('/');
+  return { namespace, service, port: undefined, weight: 1, origin: { kind: 'Flag', namespace: '', name: '--default-backend-service' } };
+}
+
+/** Every other host, while no Ingress says anything about it. */
+function onlyDefaultBackend({ origin }: BackendRef): HostModel {
+  const match = { path: { type: 'PathPrefix', value: '/' }, headers: [], queryParams: [], cookies: [] } as const;
+  const fallback = { name: 'default-backend-service', match, filters: [], tlsFilters: [], action: { type: 'DefaultBackend' }, origin } as const;
+  return { hostname: '*', routes: [], fallback, tls: undefined, problems: [] };
+}
