@@ -198,17 +198,7 @@ class Http2Body implements BodySource {
       this.#sink?.onData(chunk);
     });
     stream.on('aborted', () => this.#abort());
-    stream.on('end', () => {
-      // A reset ends the readable side too; only a stream that is still open on our side was ended by the client.
-      if (stream.closed || stream.aborted || (this.length !== undefined && this.bytes !== this.length)) {
-        this.#abort();
-        return;
-      }
-      this.#over = true;
-      const last = this.#sink;
-      this.#sink = undefined;
-      last?.onEnd(trailers);
-    });
+    stream.on('end', () => setImmediate(() => this.#ended(trailers)));
     stream.resume();
   }
 
@@ -218,6 +208,17 @@ class Http2Body implements BodySource {
 
   resume(): void {
     this.#stream.resume();
+  }
+
+  /** A turn after the end: clients that give up may end a stream and reset it in one go, and that is no complete message. */
+  #ended(trailers: RawHeaders): void {
+    const stream = this.#stream;
+    if (stream.closed || stream.aborted || (this.length !== undefined && this.bytes !== this.length)) this.#abort();
+    if (this.#over) return;
+    this.#over = true;
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.onEnd(trailers);
   }
 
   #abort(): void {
