@@ -24,6 +24,8 @@ export interface Filter {
 export interface FilterDefinition<Type extends keyof FilterConfigs = keyof FilterConfigs> {
   readonly type: Type;
   readonly phase: Phase;
+  /** True: `onRequest` looks at the exchange and at nothing else, and answers at once; `explain` then runs it. */
+  readonly pure?: true;
   /** What is wrong with a configuration, as a sentence fragment; undefined: nothing. `create` is only given what passed. */
   check(config: unknown): string | undefined;
   create(config: FilterConfigs[Type]): Filter;

@@ -26,6 +26,7 @@ const STATUSES: readonly unknown[] = [301, 302, 303, 307, 308];
 export default defineFilter({
   type: 'https-redirect',
   phase: 'cors',
+  pure: true,
 
   check(config) {
     if (!isRecord(config)) return 'the configuration is not a record';
