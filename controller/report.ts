@@ -44,7 +44,7 @@ export function problemText(problem: Problem, locate: Locate): string {
     `  effect: ${EFFECTS[problem.effect]}`,
   ];
   if (problem.hint !== undefined) lines.push(`  hint: ${problem.hint}`);
-  return lines.map(printable).join('\n');
+  return lines.map(visible).join('\n');
 }
 
 /** All of them and a summary line. */
@@ -66,7 +66,7 @@ export function problemJson(problem: Problem, locate: Locate): Readonly<Record<s
   return { ...locate(problem.origin), object: originText({ kind, namespace, name }), field, severity, reason, message, hint, effect, done: EFFECTS[effect] };
 }
 
-/** Control and formatting characters would let a manifest write to the terminal of whoever checks it. */
-function printable(text: string): string {
+/** With escapes for control and formatting characters, which would let a manifest write to the terminal of whoever checks it. */
+export function visible(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }

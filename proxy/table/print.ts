@@ -1,6 +1,7 @@
 // The table for people: as text in matching order, and as JSON. This is the only way in which a table may leave a process
 // other than to a worker, because it never shows a private key, nor what a filter keeps secret.
 import type { Endpoint } from './cluster.ts';
+import type { FilterSpec } from './filter.ts';
 import { originText } from './origin.ts';
 import type { Action, Route, RouteMatch, ValueMatch, VirtualHost } from './route.ts';
 import type { Sections } from './snapshot.ts';
@@ -92,7 +93,12 @@ function valueText({ name, type, value }: ValueMatch): string {
 
 /** `[https-redirect status=308] ` for each filter. */
 function filtersText(route: Route): string {
-  return route.filters.map(({ type, config }) => `[${type}${settings(config)}] `).join('');
+  return route.filters.map((filter) => `[${filterText(filter)}] `).join('');
+}
+
+/** `https-redirect status=308`, without what is secret. Also used where one route is explained. */
+export function filterText({ type, config }: FilterSpec): string {
+  return `${type}${settings(config)}`;
 }
 
 /** `→ shop/web:80`, `redirect 301 scheme=https`, `respond 404 NoRouteFound`. Also used where one route is explained. */
@@ -160,7 +166,8 @@ export function printable(sections: Sections): unknown {
   return { listeners, virtualHosts: withoutSecrets(virtualHosts), clusters, endpoints, certificates: Object.fromEntries(shownCertificates) };
 }
 
-function withoutSecrets(value: unknown): unknown {
+/** Plain data in which what is named like a secret is not shown. */
+export function withoutSecrets(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(withoutSecrets);
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, SECRET.test(key) ? HIDDEN : withoutSecrets(inner)]));
