@@ -17,6 +17,8 @@ import type { Problem } from './model/problem.ts';
 export interface FileSourceOptions {
   /** False: the folders are read once, at start. */
   readonly watch?: boolean;
+  /** Milliseconds between two looks at everything, for what no event tells (a link to a file elsewhere, network file systems); 5000. More where one look takes long. */
+  readonly rescanMs?: number;
 }
 
 /** How long a file must be left alone before it is read: a write in several steps is one change. Milliseconds. */
@@ -27,8 +29,6 @@ const MAX_SETTLE_MS = 250;
 const SECOND_LOOK_MS = 40;
 /** What is due within this time is taken along, so that a move from one file to another is one change. */
 const TAKE_ALONG_MS = 5;
-/** Between two looks at everything; more where one look takes long. */
-const RESCAN_MS = 5000;
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
 
 interface Pending {
@@ -41,6 +41,7 @@ interface Pending {
 export class FileSource implements Source {
   readonly #folders: readonly string[];
   readonly #watched: boolean;
+  readonly #rescanMs: number;
   readonly #store = new KubeStore();
   readonly #claims = new Claims<FileClaim>(this.#store);
   readonly #records = new Map<string, FileRecord>();
@@ -58,6 +59,7 @@ export class FileSource implements Source {
   constructor(folders: readonly string[], options: FileSourceOptions = {}) {
     this.#folders = folders.map((folder) => normalize(folder).replace(/(?<=.)\/+$/, ''));
     this.#watched = options.watch ?? true;
+    this.#rescanMs = options.rescanMs ?? 5000;
   }
 
   get state(): KubeState {
@@ -75,7 +77,7 @@ export class FileSource implements Source {
     if (!this.#running) return;
     // What came between reading and watching is found by looking again.
     for (const folder of this.#folders) this.#onEvent(folder, false);
-    this.#scheduleRescan(RESCAN_MS);
+    this.#scheduleRescan(this.#rescanMs);
   }
 
   async stop(): Promise<void> {
@@ -164,7 +166,7 @@ export class FileSource implements Source {
     this.#rescanTimer = setTimeout(() => {
       const begin = performance.now();
       this.#look(new Map(), true, false);
-      if (this.#running) this.#scheduleRescan(Math.max(RESCAN_MS, 100 * (performance.now() - begin)));
+      if (this.#running) this.#scheduleRescan(Math.max(this.#rescanMs, 100 * (performance.now() - begin)));
     }, delayMs);
   }
 
@@ -224,7 +226,7 @@ export class FileSource implements Source {
     const tree = emptyTree();
     for (const folder of this.#folders) scanFolder(folder, tree);
     const watchFailure = this.#running ? this.#watch.follow(tree.folders) : undefined;
-    this.#folderProblems = [...folderProblems(tree.unreadable), ...(watchFailure === undefined ? [] : [notWatched(this.#folders[0] ?? '', watchFailure)])];
+    this.#folderProblems = [...folderProblems(tree.unreadable), ...(watchFailure === undefined ? [] : [notWatched(this.#folders[0] ?? '', watchFailure, this.#rescanMs)])];
     const isUnreadable = (path: string): boolean => [...tree.unreadable.keys()].some((gap) => path === gap || path.startsWith(gap + sep));
     const changed = [...tree.files].filter(([path, stamp]) => this.#records.get(path)?.stamp !== stamp).map(([path]) => path);
     const gone = [...this.#records.keys()].filter((path) => !tree.files.has(path) && !isUnreadable(path));
@@ -285,12 +287,12 @@ function folderProblems(unreadable: ReadonlyMap<string, string>): readonly Probl
   }));
 }
 
-function notWatched(folder: string, code: string): Problem {
+function notWatched(folder: string, code: string, rescanMs: number): Problem {
   return {
     severity: 'warning',
     reason: 'FolderNotWatched',
     origin: fileOrigin(folder),
-    message: `the system refuses to watch all folders (${code}), so that a change may be noticed only after ${RESCAN_MS / 1000} seconds`,
+    message: `the system refuses to watch all folders (${code}), so that a change may be noticed only after ${rescanMs / 1000} seconds`,
     hint: 'Raise the limit fs.inotify.max_user_watches.',
     effect: 'None',
   };

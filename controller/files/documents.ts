@@ -2,7 +2,7 @@
 // pieces that did not change since the last version of the file are taken over with their objects, so that the cost of an
 // edit follows the edit and not the file. Messages never quote the text, because it may hold a private key.
 import { isScalar, parseAllDocuments, visit } from 'yaml';
-import type { Document, ErrorCode, ParsedNode } from 'yaml';
+import type { Document, EmptyStream, ErrorCode, ParsedNode, YAMLError } from 'yaml';
 import { decodeAll } from '../kube/decode.ts';
 import type { DecodedItem } from '../kube/decode.ts';
 
@@ -73,9 +73,12 @@ function splitDocuments(text: string): readonly string[] {
 function parseYaml(part: string): ParsedPiece {
   const text = Buffer.from(part).toString();
   const items: PieceItem[] = [];
-  for (const [index, document] of readDocuments(text).entries()) {
+  const documents = readDocuments(text);
+  const refuse = (error: YAMLError): SyntaxProblem => ({ line: countLines(text, error.pos[0]) + 1, message: SYNTAX_MESSAGES[error.code] ?? 'this is not valid YAML' });
+  if ('empty' in documents && documents.errors[0] !== undefined) return refuse(documents.errors[0]);
+  for (const [index, document] of documents.entries()) {
     const error = document.errors[0] ?? document.warnings[0];
-    if (error !== undefined) return { line: countLines(text, error.pos[0]) + 1, message: SYNTAX_MESSAGES[error.code] ?? 'this is not valid YAML' };
+    if (error !== undefined) return refuse(error);
     const repeated = repeatedKey(document);
     if (repeated !== undefined) return { line: countLines(text, repeated) + 1, message: 'the same key stands twice in one mapping' };
     if (document.contents === null) continue;
@@ -93,7 +96,7 @@ function parseYaml(part: string): ParsedPiece {
 }
 
 /** The YAML documents of a text; an empty list if it holds none. */
-export function readDocuments(text: string): readonly Document.Parsed<ParsedNode>[] {
+export function readDocuments(text: string): readonly Document.Parsed<ParsedNode>[] | EmptyStream {
   return parseAllDocuments(text, YAML_OPTIONS);
 }
 

@@ -1,7 +1,7 @@
 // Ingress and IngressClass (networking.k8s.io/v1). The rules for hosts and paths are those of the API server's validation,
 // so that a folder refuses what a cluster would refuse.
 import { isIP } from 'node:net';
-import { anyText, field, fields, isLabel, isSubdomain, label, list, listNotNull, oneOf, optional, optionalText, portNumber, subdomain, text, textThat } from './decode-readers.ts';
+import { anyText, field, fields, isLabel, isMapping, isSubdomain, label, list, listNotNull, oneOf, optional, optionalText, portNumber, subdomain, text, textThat } from './decode-readers.ts';
 import type { Fields, Read } from './decode-readers.ts';
 import type { Reading } from './decode-reading.ts';
 import type { Ingress, IngressBackend, IngressClass, IngressPath, IngressRule, IngressTls, Metadata } from './objects.ts';
@@ -37,7 +37,9 @@ const readTls = list((value, at): IngressTls => {
 
 const readBackend: Read<IngressBackend> = (value, at) => {
   const of = fields(value, at);
-  if (isGiven(of.service) === isGiven(of.resource)) return at.refuseFor('needs exactly one of service and resource', { service: '', port: { number: 1 } });
+  const standIn: IngressBackend = { service: '', port: { number: 1 } };
+  if (!isMapping(value)) return standIn;
+  if (isGiven(of.service) === isGiven(of.resource)) return at.refuseFor('needs exactly one of service and resource', standIn);
   return isGiven(of.service) ? field(of, 'service', readServiceBackend, at) : { resource: field(of, 'resource', readResource, at) };
 };
 const optionalBackend = optional(readBackend, undefined);
@@ -51,6 +53,7 @@ const readPortName = textThat(isLabel, 'the name of a port of the Service');
 
 const readBackendPort: Read<{ readonly number: number } | { readonly name: string }> = (value, at) => {
   const of = fields(value, at);
+  if (!isMapping(value)) return { number: 1 };
   const named = isGiven(of.name) && of.name !== '';
   if (named === isGiven(of.number)) return at.refuseFor('needs exactly one of name and number', { number: 1 });
   return named ? { name: field(of, 'name', readPortName, at) } : { number: field(of, 'number', portNumber, at) };
