@@ -1,0 +1,43 @@
+// Manifests for end-to-end tests: an Ingress for one host, and a Service whose one EndpointSlice names ports of 127.0.0.1.
+
+export interface SiteOptions {
+  readonly host?: string;
+  /** Path → Service; `/` → `web` if it is left out. */
+  readonly paths?: Readonly<Record<string, string>>;
+  /** Secret for TLS. */
+  readonly tls?: string;
+}
+
+/** An Ingress in namespace shop. */
+export function ingress(name: string, { host = 'shop.example.com', paths = { '/': 'web' }, tls }: SiteOptions = {}): string {
+  const rules = Object.entries(paths).map(([path, service]) => ({ path, pathType: 'Prefix', backend: { service: { name: service, port: { number: 80 } } } }));
+  return JSON.stringify({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name, namespace: 'shop' },
+    spec: { ...(tls === undefined ? {} : { tls: [{ hosts: [host], secretName: tls }] }), rules: [{ host, http: { paths: rules } }] },
+  });
+}
+
+/** A Service in namespace shop with port 80. */
+export function service(name: string): string {
+  return JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'shop' }, spec: { ports: [{ port: 80 }] } });
+}
+
+/** The endpoints of a Service: a slice per port, because a slice has one port for all of its addresses. */
+export function endpoints(name: string, ...ports: readonly number[]): string {
+  const slices = ports.map((port) => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: `${name}-${port}`, namespace: 'shop', labels: { 'kubernetes.io/service-name': name } },
+    addressType: 'IPv4',
+    ports: [{ port }],
+    endpoints: [{ addresses: ['127.0.0.1'] }],
+  }));
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: slices });
+}
+
+/** Several objects in one file. */
+export function documents(...texts: readonly string[]): string {
+  return texts.join('\n---\n');
+}
