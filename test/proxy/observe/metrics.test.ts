@@ -1,0 +1,84 @@
+// What the worker's counters say of exchanges, and that what a client chooses cannot blow them up.
+import test from 'ava';
+import { Metrics } from '../../../proxy/observe/metrics.ts';
+import { ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, DURATION_BOUNDS, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, seriesKey } from '../../../proxy/table/metrics.ts';
+import { exchange, route } from '../../support/fairlead-exchange.ts';
+
+test('an answered request is counted under the object, the service, the method and the status', (t) => {
+  const metrics = new Metrics(0);
+  const web = route('shop', 'web');
+  metrics.observeExchange(exchange({ route: web, cluster: 'shop/web:80', status: 200 }), 10, 100, 3);
+  metrics.observeExchange(exchange({ route: web, cluster: 'shop/web:80', status: 200 }), 5, 50, 3);
+  metrics.observeExchange(exchange({ route: web, cluster: 'shop/web:80', status: 404 }), 0, 0, 3);
+  const { counters } = metrics.stats();
+  t.is(counters[seriesKey(REQUESTS, 'shop', 'web', 'shop/web:80', 'GET', '200', '')], 2);
+  t.is(counters[seriesKey(REQUESTS, 'shop', 'web', 'shop/web:80', 'GET', '404', '')], 1);
+  t.is(counters[seriesKey(REQUEST_BYTES, 'shop', 'web')], 15);
+  t.is(counters[seriesKey(RESPONSE_BYTES, 'shop', 'web')], 150);
+});
+
+test('what the proxy answered itself is counted under its reason, with or without a route', (t) => {
+  const metrics = new Metrics(0);
+  metrics.observeExchange(exchange({ status: 404, reason: 'NoRouteFound' }), 0, 0, 1);
+  metrics.observeExchange(exchange({ route: route('shop', 'web'), cluster: 'shop/web:80', status: 503, reason: 'NoHealthyUpstream' }), 0, 0, 1);
+  const { counters } = metrics.stats();
+  t.is(counters[seriesKey(REQUESTS, '', '', '', 'GET', '404', 'NoRouteFound')], 1);
+  t.is(counters[seriesKey(REQUESTS, 'shop', 'web', 'shop/web:80', 'GET', '503', 'NoHealthyUpstream')], 1);
+});
+
+test('two routes of one object share its series, also after the route was replaced by a new table', (t) => {
+  const metrics = new Metrics(0);
+  for (const each of [route('shop', 'web'), route('shop', 'web')]) metrics.observeExchange(exchange({ route: each, cluster: 'shop/web:80', status: 200 }), 0, 0, 1);
+  t.is(metrics.stats().counters[seriesKey(REQUESTS, 'shop', 'web', 'shop/web:80', 'GET', '200', '')], 2);
+});
+
+test('methods that nobody knows share one label, whatever they are called', (t) => {
+  const metrics = new Metrics(0);
+  for (const method of ['PURGE', 'X1', 'X2', '__proto__', 'get']) metrics.observeExchange(exchange({ method, status: 200 }), 0, 0, 1);
+  const keys = Object.keys(metrics.stats().counters).filter((key) => key.startsWith(REQUESTS.name));
+  t.deepEqual(keys, [seriesKey(REQUESTS, '', '', '', 'OTHER', '200', '')]);
+});
+
+test('beyond ten thousand objects further ones share a series', (t) => {
+  const metrics = new Metrics(0);
+  for (let i = 0; i < 10_200; i++) metrics.observeExchange(exchange({ route: route('shop', `web-${i}`), cluster: `shop/web-${i}:80`, status: 200 }), 0, 0, 1);
+  const { histograms, counters } = metrics.stats();
+  t.true(Object.keys(histograms).length <= 10_001);
+  t.true((counters[seriesKey(REQUESTS, '', '_other', '_other', 'GET', '200', '')] ?? 0) >= 200);
+});
+
+test('durations fall into the bucket whose bound they do not exceed', (t) => {
+  const metrics = new Metrics(0);
+  for (const ms of [1, 1.5, 60_000, 60_001]) metrics.observeExchange(exchange({ status: 200 }), 0, 0, ms);
+  const data = metrics.stats().histograms[seriesKey(REQUEST_DURATION, '', '')];
+  t.deepEqual(data?.counts.slice(0, 2), [1, 1]);
+  t.deepEqual(data?.counts.slice(-2), [1, 1]);
+  t.is(data?.counts.length, DURATION_BOUNDS.length + 1);
+  t.is(data?.sum, 0.001 + 0.0015 + 60 + 60.001);
+});
+
+test('every try counts, by the class of its status or by its failure', (t) => {
+  const metrics = new Metrics(0);
+  const endpoint = { address: '10.0.0.1', port: 80, ready: true, serving: true, terminating: false };
+  const attempts = [{ endpoint, startedAt: 0, error: 'UpstreamConnectionFailure' }, { endpoint, startedAt: 0, status: 204 }];
+  metrics.observeExchange(exchange({ cluster: 'shop/web:80', status: 204, attempts }), 0, 0, 1);
+  const { counters } = metrics.stats();
+  t.is(counters[seriesKey(ATTEMPTS, 'shop/web:80', 'UpstreamConnectionFailure')], 1);
+  t.is(counters[seriesKey(ATTEMPTS, 'shop/web:80', '2xx')], 1);
+});
+
+test('connections, upgrades, failed handshakes and dropped log lines', (t) => {
+  const metrics = new Metrics(0);
+  metrics.connectionOpened('http');
+  metrics.connectionOpened('http');
+  metrics.connectionClosed('http');
+  metrics.handshakeFailed('https');
+  metrics.upgradeOpened();
+  metrics.countDroppedLogLines(() => 7);
+  const { counters, gauges } = metrics.stats();
+  t.is(gauges[seriesKey(CONNECTIONS, 'http')], 1);
+  t.is(counters[seriesKey(CONNECTIONS_ACCEPTED, 'http')], 2);
+  t.is(counters[seriesKey(HANDSHAKE_FAILURES, 'https')], 1);
+  t.is(gauges[seriesKey(UPGRADED)], 1);
+  t.is(counters[seriesKey(LOG_LINES_DROPPED)], 7);
+});
