@@ -74,7 +74,7 @@ export class Dispatchers {
   retain(table: Table): void {
     this.connector.certificates = table.certificates;
     const listed = new Map<string, ReadonlySet<string>>();
-    for (const [key, pool] of [...this.#pools]) {
+    for (const [key, pool] of this.#pools) {
       const { name } = pool.cluster;
       const cluster = table.clusters[name];
       let addresses = listed.get(name);
@@ -118,7 +118,7 @@ export class Dispatchers {
 
   #sweep(): void {
     const idleSince = performance.now() - this.options.idleMs;
-    for (const [key, pool] of [...this.#pools]) {
+    for (const [key, pool] of this.#pools) {
       if (pool.active === 0 && pool.waiting === 0 && pool.usedAt <= idleSince) this.#pools.delete(key);
     }
   }

@@ -1,6 +1,7 @@
 // Why a request to an endpoint failed: the one list of reasons, and the translation of what undici, sockets and TLS throw
 // into them. Where Envoy has a long name for its response flag, that is the reason.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage (RESPONSE_FLAGS_LONG)
+import { errors } from 'undici';
 import type { ProxyError } from '../http/exchange.ts';
 
 type Kind = Pick<ProxyError, 'side' | 'retry' | 'status'>;
@@ -57,16 +58,22 @@ export interface Progress {
   readonly reused: boolean;
   /** At least one byte of the answer arrived. */
   readonly answered: boolean;
+  /** The head of the answer was complete. */
+  readonly headSeen: boolean;
 }
 
 /** Translates an error of undici, a socket or TLS. */
 export function upstreamFailure(error: unknown, progress: Progress): ProxyError {
   if (error instanceof ConnectError) return failure(error.reason, error);
+  if (error instanceof errors.HTTPParserError) {
+    // An answer that just stops is a cut connection and no fault of syntax.
+    return failure(error.message.includes('Invalid EOF state') ? 'UpstreamConnectionTermination' : 'UpstreamProtocolError', error);
+  }
   const code = codeOf(error);
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return failure('InvalidUpstreamRequest', error);
   if (code === undefined) return failure('InternalError', error);
   if (!progress.started) return failure('UpstreamConnectionFailure', error);
-  if (isProtocolError(code, error)) return failure('UpstreamProtocolError', error);
+  if (isProtocolError(code, error, progress)) return failure('UpstreamProtocolError', error);
   // Keep-alive connections are closed by the other side at any time: only then has nobody looked at the request.
   const stale = progress.reused && !progress.answered;
   return failure('UpstreamConnectionTermination', error, stale ? 'if-reused' : 'no');
@@ -95,10 +102,12 @@ function codeOf(error: unknown): string | undefined {
   return error.code;
 }
 
-/** llhttp's errors; an answer that just stops (HPE_INVALID_EOF_STATE) is a cut connection and no fault of syntax. */
-function isProtocolError(code: string, error: unknown): boolean {
-  if (code.startsWith('HPE_')) return code !== 'HPE_INVALID_EOF_STATE';
-  if (code === 'UND_ERR_HEADERS_OVERFLOW') return true;
-  // undici's words for an answer nobody asked for, an unasked 100 or 101.
+/** The codes that undici uses for answers that are not HTTP, beside its parser's error. */
+function isProtocolError(code: string, error: unknown, progress: Progress): boolean {
+  // Within a head this is undici's word for contradictory framing; later it means that the body was cut.
+  if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return !progress.headSeen;
+  // Node's own parser, which reads the answers to upgrades.
+  if (code === 'UND_ERR_HEADERS_OVERFLOW' || code.startsWith('HPE_')) return true;
+  // An answer nobody asked for, an unasked 100 or 101.
   return code === 'UND_ERR_SOCKET' && error instanceof Error && /^bad (response|upgrade)$/.test(error.message);
 }

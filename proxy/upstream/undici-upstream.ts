@@ -170,7 +170,7 @@ class UndiciCall implements UpstreamCall, PoolRequest {
   onResponseError(controller: Dispatcher.DispatchController | null, error: Error): void {
     this.#release();
     if (this.#over) return;
-    const progress = { started: controller !== null, reused: this.#reused, answered: this.#answered };
+    const progress = { started: controller !== null, reused: this.#reused, answered: this.#answered, headSeen: this.#headSeen };
     this.#fail(this.#upload?.failure ?? upstreamFailure(error, progress));
   }
 
