@@ -1,4 +1,5 @@
-// The connections to one endpoint: an undici Pool, the number of requests under way in it, and a bounded queue before it.
+// The connections to one endpoint (our own client where it is clear text, an undici Pool where it is TLS), the number of
+// requests under way there, and a bounded queue before it.
 // undici's own queue has no bound and no clock, and a request that is cancelled stays in it; so nothing is given to the
 // Pool that it could not start at once.
 import { Pool } from 'undici';
@@ -6,7 +7,8 @@ import type { Client, Dispatcher } from 'undici';
 import type { Cluster, Endpoint } from '../table/cluster.ts';
 import type { Connector, SessionStore } from './connector.ts';
 import { guardedClient } from './guarded-client.ts';
-import type { Carried } from './guarded-client.ts';
+import type { Carried, Open } from './guarded-client.ts';
+import { Http1Client } from './http1-client.ts';
 
 export interface PoolLimits {
   /** Connections to one endpoint, which is also the number of requests under way there. */
@@ -23,9 +25,24 @@ export interface PoolRequest extends Carried {
   readonly options: Dispatcher.DispatchOptions;
 }
 
-/** undici only sees these origins: where to connect, and under which name, is the connector's business alone. */
-const PLAIN = 'http://endpoint';
-const TLS = 'https://endpoint';
+/** For endpoints that speak TLS. undici only sees this origin: where to connect, and under which name, is the connector's business alone. */
+function undiciPool(open: Open, limits: PoolLimits): Pool {
+  return new Pool('https://endpoint', {
+    connections: limits.maxConnections,
+    factory: (origin, options) => guardedClient(origin, options as Client.Options, open),
+    // Replaced by the factory; without it the Pool would build a connector of its own.
+    connect: () => {},
+    allowH2: false,
+    pipelining: 1,
+    keepAliveTimeout: limits.keepAliveMs,
+    keepAliveMaxTimeout: limits.keepAliveMs,
+    keepAliveTimeoutThreshold: 1_000,
+    maxHeaderSize: limits.maxHeadBytes,
+    // Timeouts are the call's own: undici's are coarse, and do not stop while the client is slow.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+}
 
 export class EndpointPool implements SessionStore {
   /** As the table last had it; the same connections serve as long as `profile` does not change. */
@@ -36,7 +53,7 @@ export class EndpointPool implements SessionStore {
   usedAt = performance.now();
   session: Buffer | undefined;
   readonly #limits: PoolLimits;
-  readonly #pool: Pool;
+  readonly #pool: Dispatcher;
   readonly #waiting = new Set<PoolRequest>();
   #active = 0;
   #closed: Promise<void> | undefined;
@@ -46,21 +63,8 @@ export class EndpointPool implements SessionStore {
     this.endpoint = endpoint;
     this.profile = profile;
     this.#limits = limits;
-    this.#pool = new Pool(cluster.tls === undefined ? PLAIN : TLS, {
-      connections: limits.maxConnections,
-      factory: (origin, options) => guardedClient(origin, options as Client.Options, (connected) => connector.connect(this.cluster, endpoint, connected, this)),
-      // Replaced by the factory; without it the Pool would build a connector of its own.
-      connect: () => {},
-      allowH2: false,
-      pipelining: 1,
-      keepAliveTimeout: limits.keepAliveMs,
-      keepAliveMaxTimeout: limits.keepAliveMs,
-      keepAliveTimeoutThreshold: 1_000,
-      maxHeaderSize: limits.maxHeadBytes,
-      // Timeouts are the call's own: undici's are coarse, and do not stop while the client is slow.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    const open: Open = (connected) => connector.connect(this.cluster, endpoint, connected, this);
+    this.#pool = cluster.tls === undefined ? new Http1Client({ open, keepAliveMs: limits.keepAliveMs, maxHeadBytes: limits.maxHeadBytes }) : undiciPool(open, limits);
   }
 
   get active(): number {

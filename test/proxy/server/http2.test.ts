@@ -59,7 +59,7 @@ async function servedName(servername: string | undefined): Promise<string | unde
   return name;
 }
 
-test('SNI picks the certificate: exact, then one-label wildcard, then the default', async (t) => {
+test.serial('SNI picks the certificate: exact, then one-label wildcard, then the default', async (t) => {
   t.is(await servedName('shop.test'), 'DNS:shop.test');
   t.is(await servedName('SHOP.test'), 'DNS:shop.test');
   t.is(await servedName('a.wild.test'), 'DNS:*.wild.test');
@@ -84,7 +84,7 @@ async function h2(client: http2.ClientHttp2Session, headers: http2.OutgoingHttpH
   return { status: answer[':status'], headers: answer, body: text };
 }
 
-test('HTTP/2 by ALPN: many streams at once, cookies joined, :authority becomes Host', async (t) => {
+test.serial('HTTP/2 by ALPN: many streams at once, cookies joined, :authority becomes Host', async (t) => {
   const client = http2.connect(`https://shop.test:${proxy.httpsPort}`, { rejectUnauthorized: false, createConnection: (url) => tls.connect({ port: Number((url as URL).port), host: '127.0.0.1', servername: 'shop.test', ALPNProtocols: ['h2'], rejectUnauthorized: false }) });
   const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => h2(client, { ':path': `/h2-${i}`, cookie: ['a=1', 'b=2'] })));
   t.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
@@ -96,7 +96,7 @@ test('HTTP/2 by ALPN: many streams at once, cookies joined, :authority becomes H
   client.close();
 });
 
-test('clear-text HTTP/2 with prior knowledge is served on the HTTP port', async (t) => {
+test.serial('clear-text HTTP/2 with prior knowledge is served on the HTTP port', async (t) => {
   const client = http2.connect(`http://127.0.0.1:${proxy.port}`);
   const posted = await h2(client, { ':path': '/h2c', ':method': 'POST' }, 'x'.repeat(300_000));
   t.is(posted.status, 200);
@@ -104,14 +104,14 @@ test('clear-text HTTP/2 with prior knowledge is served on the HTTP port', async 
   client.close();
 });
 
-test('a Host other than :authority is refused; so are CONNECT and TRACE', async (t) => {
+test.serial('a Host other than :authority is refused; so are CONNECT and TRACE', async (t) => {
   const client = http2.connect(`http://127.0.0.1:${proxy.port}`);
   t.is((await h2(client, { ':path': '/', ':authority': 'a.test', host: 'evil.test' })).status, 400);
   t.is((await h2(client, { ':path': '/', ':method': 'TRACE' })).status, 405);
   client.close();
 });
 
-test('an HTTP/2 upload that is reset, in any way and at any time, reaches the endpoint as an abort', async (t) => {
+test.serial('an HTTP/2 upload that is reset, in any way and at any time, reaches the endpoint as an abort', async (t) => {
   for (const code of [0, 2, 7, 8]) {
     for (const declared of [true, false]) {
       for (const sent of [0, 500]) {
@@ -136,7 +136,7 @@ test('an HTTP/2 upload that is reset, in any way and at any time, reaches the en
   }
 });
 
-test('an HTTP/2 upload that ends short of its content-length is no complete message', async (t) => {
+test.serial('an HTTP/2 upload that ends short of its content-length is no complete message', async (t) => {
   const before = backend.requests().length;
   const client = await RawHttp2Client.connect(proxy.port);
   client.write(client.headers(1, requestFields('POST', '/short', 'a.test', [['content-length', '10']]), false), frame(FRAME.DATA, FLAG.END_STREAM, 1, 'hello'));
@@ -145,7 +145,7 @@ test('an HTTP/2 upload that ends short of its content-length is no complete mess
   client.destroy();
 });
 
-test('a WebSocket echoes over ws and wss, also a large message', async (t) => {
+test.serial('a WebSocket echoes over ws and wss, also a large message', async (t) => {
   for (const url of [`ws://127.0.0.1:${proxy.port}/ws`, `wss://127.0.0.1:${proxy.httpsPort}/ws`]) {
     const socket = new WebSocket(url, { rejectUnauthorized: false, headers: { host: 'shop.test' } });
     await once(socket, 'open');
@@ -158,7 +158,7 @@ test('a WebSocket echoes over ws and wss, also a large message', async (t) => {
   }
 });
 
-test('a swap of another route leaves WebSockets and streams alone', async (t) => {
+test.serial('a swap of another route leaves WebSockets and streams alone', async (t) => {
   const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}/ws`);
   await once(socket, 'open');
   for (let i = 0; i < 20; i++) {
@@ -172,7 +172,7 @@ test('a swap of another route leaves WebSockets and streams alone', async (t) =>
   socket.close();
 });
 
-test('an endpoint that refuses an upgrade is heard, and one that is gone is 502', async (t) => {
+test.serial('an endpoint that refuses an upgrade is heard, and one that is gone is 502', async (t) => {
   const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}/plain`);
   const [, refusal] = (await once(socket, 'unexpected-response')) as [unknown, http.IncomingMessage];
   t.is(refusal.statusCode, 200);
