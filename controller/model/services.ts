@@ -72,9 +72,9 @@ const APP_PROTOCOLS: ReadonlyMap<string, Pick<Cluster, 'protocol' | 'tls'>> = ne
   ['grpcs', { protocol: 'HTTP/2', tls: UNVERIFIED }],
 ]);
 
-/** True: nothing that routing reads differs, so that hosts which use the Service need not be built again. */
+/** True: nothing that `resolveBackend` reads differs, so that hosts which use the Service need not be built again. Its clusters always are. */
 export function sameForRouting(a: Service, b: Service): boolean {
-  return a.type === b.type && a.externalName === b.externalName && JSON.stringify(a.ports) === JSON.stringify(b.ports);
+  return a.type === b.type && JSON.stringify(a.ports) === JSON.stringify(b.ports);
 }
 
 function isTcp(port: ServicePort): boolean {
