@@ -25,7 +25,7 @@ export interface Source {
   problems(): readonly Problem[];
   /** Where an object (and the field in it) was written; undefined where the source has no files. Line counts from 1. */
   locate(origin: Origin): { readonly file: string; readonly line: number } | undefined;
-  /** Resolves once the state is complete for the first time; `onChange` is called after every later change, with all that changed at once. */
+  /** Resolves once the state is complete for the first time; `onChange` is called after every later change, with all that changed at once; with an empty list where only `problems()` changed. */
   start(onChange: (changes: readonly Change[]) => void): Promise<void>;
   stop(): Promise<void>;
 }
