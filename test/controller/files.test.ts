@@ -350,7 +350,7 @@ test('a link to a folder that it stands in comes to an end', async (t) => {
 });
 
 test('a folder that is taken away as a whole leaves its objects in force', async (t) => {
-  const { folder, source, path, until, write } = await setup(t, { 'a.yaml': ingress('web', '/1') });
+  const { folder, source, path, until, write } = await setup(t, { 'a.yaml': ingress('web', '/1') }, { rescanMs: 30 });
   renameSync(folder, `${folder}-away`);
   await until(() => reasons(source).includes('FileUnreadable'));
   await atRest();
