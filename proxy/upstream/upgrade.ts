@@ -123,6 +123,8 @@ class WebSocketTunnel implements Tunnel {
     const { method, target } = this.#request;
     if (!this.#client.listeners('error').includes(ignore)) this.#client.on('error', ignore);
     this.#client.once('close', this.#clientClosed);
+    // Whatever state it was left in, nothing may be read before the endpoint has switched.
+    this.#client.pause();
     if (this.#client.destroyed) {
       this.#fail(failure('DownstreamConnectionTermination'));
       return;
@@ -240,6 +242,8 @@ class WebSocketTunnel implements Tunnel {
     if (this.#over) return;
     this.#answer.clear();
     this.#headSeen = true;
+    // What the client sent for the other protocol is dropped: unread, it would turn the end into a reset.
+    this.#client.resume();
     const headers = this.#events.onHead(response.statusCode ?? 502, response.rawHeaders, false);
     relayRefusal(response, headers, this.#client, this.#request.timeouts.readIdleMs, (bytes, error) => {
       this.#bytesOut = bytes;

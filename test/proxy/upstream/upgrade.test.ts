@@ -256,6 +256,14 @@ test('refusals with a length, without a body and with a large body arrive whole'
   }
 });
 
+test('a refusal reaches a client that has begun to speak already', async (t) => {
+  const raw = await scripted(t, bytes('HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope'));
+  const { front: made } = await tunnel(t, raw.endpoint);
+  const client = rawClient(t, made.port, UPGRADE + 'x'.repeat(300_000));
+  await client.closed;
+  t.true(client.received().endsWith('nope'));
+});
+
 test('a refusal that is cut never looks complete', async (t) => {
   for (const answer of ['HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n', 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 10\r\n\r\nabc']) {
     const raw = await scripted(t, (_request, socket) => socket.write(answer, () => setTimeout(() => socket.destroy(), 20)));
