@@ -64,7 +64,8 @@ function buildFallback(fallback: RouteIntent, tls: boolean, building: Building):
   if (fallback.action.type !== 'DefaultBackend') return [buildRoute(fallback, tls, building)];
   const backend = building.context.defaultBackend;
   if (backend === undefined) return [];
-  const route = buildRoute({ ...fallback, action: { type: 'Forward', backends: [backend], settings: {} } }, tls, building);
+  const action: ActionIntent = { type: 'Forward', backends: [backend], settings: {} };
+  const route = buildRoute({ ...fallback, name: 'default-backend-service', action, origin: backend.origin }, tls, building);
   // Where the flag leads nowhere, nothing is forwarded: that is a 404, as without the flag, and not a route's failure.
   return route.action.type === 'Forward' ? [route] : [];
 }

@@ -117,7 +117,7 @@ interface Refused {
 function report(problems: Problem[], origin: Origin, refused: readonly Refused[]): void {
   const [first] = refused;
   if (first === undefined) return;
-  const more = refused.length === 1 ? '' : `, and ${refused.length - 1} more addresses of this object are refused`;
+  const more = refused.length === 1 ? '' : ` (and ${refused.length - 1} more of this object)`;
   problems.push({
     severity: 'warning',
     reason: 'RefNotPermitted',
