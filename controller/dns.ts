@@ -12,6 +12,11 @@ const QUERY = { timeout: 2_000, tries: 2 };
 /** Answers of the DNS itself, after which old addresses are wrong. */
 const GONE: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA']);
 
+export interface DnsOptions {
+  /** No name is asked for more often than this, whatever its answer says; 5 s. */
+  readonly shortestMs?: number;
+}
+
 interface Watched {
   timer: NodeJS.Timeout | undefined;
   failures: number;
@@ -20,12 +25,14 @@ interface Watched {
 export class DnsWatcher {
   readonly #resolver = new Resolver(QUERY);
   readonly #onChange: () => void;
+  readonly #shortestMs: number;
   readonly #answers = new Map<string, DnsAnswer>();
   readonly #watched = new Map<string, Watched>();
   readonly #asking = new Set<Promise<void>>();
 
   /** `servers`: `address[:port]`; empty: the system's. `onChange` is called after an answer that differs from the one before. */
-  constructor(servers: readonly string[], onChange: () => void) {
+  constructor(servers: readonly string[], onChange: () => void, { shortestMs = SHORTEST_MS }: DnsOptions = {}) {
+    this.#shortestMs = shortestMs;
     if (servers.length > 0) this.#resolver.setServers(servers);
     this.#onChange = onChange;
   }
@@ -78,7 +85,7 @@ export class DnsWatcher {
     if (records.length > 0 && lost === undefined) {
       watched.failures = 0;
       this.#answered(name, { addresses: [...new Set(records.map((record) => record.address))].sort() });
-      this.#askLater(name, watched, clamp(Math.min(...records.map((record) => record.ttl)) * 1000, SHORTEST_MS, LONGEST_MS));
+      this.#askLater(name, watched, clamp(Math.min(...records.map((record) => record.ttl)) * 1000, this.#shortestMs, LONGEST_MS));
       return;
     }
     watched.failures++;

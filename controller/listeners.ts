@@ -15,14 +15,21 @@ export function listenersOf({ bind, httpPort, httpsPort, trustedProxies }: Pick<
 
 /** Rejects with a sentence if one of the ports cannot be had. */
 export async function checkPorts(listeners: readonly Listener[]): Promise<void> {
-  for (const { address, port } of listeners) if (port !== 0) await checkPort(address, port);
+  for (const { address, port } of listeners) {
+    const wrong = port === 0 ? undefined : await whyNot(address, port);
+    if (wrong !== undefined) throw new Error(wrong);
+  }
 }
 
-function checkPort(address: string, port: number): Promise<void> {
+export async function portIsFree(address: string, port: number): Promise<boolean> {
+  return (await whyNot(address, port)) === undefined;
+}
+
+function whyNot(address: string, port: number): Promise<string | undefined> {
   const server = createServer();
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(bindError(address, port, error))));
-    server.listen({ host: address, port }, () => server.close(() => resolve()));
+  return new Promise((resolve) => {
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(bindError(address, port, error)));
+    server.listen({ host: address, port }, () => server.close(() => resolve(undefined)));
   });
 }
 

@@ -1,10 +1,8 @@
 // The log of the primary process: JSON lines on standard error, written without waiting for their reader. What users and
 // objects are called goes in as fields or as text that pino escapes; keys and certificates never do.
 import { pino } from 'pino';
-import type { Logger } from 'pino';
+import type { Logger, LoggerOptions } from 'pino';
 import type { LogLevel } from './settings.ts';
-
-export type { Logger } from 'pino';
 
 const STANDARD_ERROR = 2;
 
@@ -16,10 +14,6 @@ export interface Log extends Logger {
 /** Lines such as `{"level":"info","time":"2026-…Z","msg":"…"}`. */
 export function createLog(level: LogLevel): Log {
   const destination = pino.destination({ dest: STANDARD_ERROR, sync: false });
-  const logger = pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
-    destination,
-  );
   const finish = (): void => {
     try {
       destination.flushSync();
@@ -27,5 +21,14 @@ export function createLog(level: LogLevel): Log {
       // Not open yet, or its reader is gone: then nobody is left to read the line.
     }
   };
-  return Object.assign(logger, { finish });
+  return Object.assign(pino(optionsOf(level), destination), { finish });
+}
+
+/** A log whose lines somebody else prints. */
+export function createLogFor(level: LogLevel, write: (line: string) => void): Log {
+  return Object.assign(pino(optionsOf(level), { write }), { finish: () => undefined });
+}
+
+function optionsOf(level: LogLevel): LoggerOptions {
+  return { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } };
 }

@@ -1,6 +1,5 @@
 // The composition root of `run`: puts source, pipeline, publisher, DNS and admin port together and logs what happens.
 // The process lives through four states: starting, ready, draining, gone. It ends when it is told to and for no other reason.
-import { writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Server } from 'node:http';
 import { selfSigned } from '../certs/self-signed.ts';
@@ -20,14 +19,21 @@ import { Reconciler } from './reconcile.ts';
 import type { Settings } from './settings.ts';
 import { VERSION } from './version.ts';
 
-const STANDARD_OUTPUT = 1;
 /** How long the first table waits for the names of ExternalName Services. */
 const FIRST_NAMES_MS = 2000;
+
+/** Where it really listens. */
+export interface Ports {
+  readonly http: number;
+  readonly https: number;
+  readonly admin: number;
+}
 
 export class Fairlead {
   readonly #settings: Settings;
   readonly #source: Source;
   readonly #log: Log;
+  readonly #onReady: (ports: Ports) => void;
   readonly #metrics = new AdminMetrics(VERSION);
   readonly #publisher: Publisher;
   readonly #dns: DnsWatcher;
@@ -38,10 +44,12 @@ export class Fairlead {
   #started = false;
   #draining = false;
 
-  constructor(settings: Settings, source: Source, log: Log) {
+  /** `onReady` is called once, when every worker serves the first table. */
+  constructor(settings: Settings, source: Source, log: Log, onReady: (ports: Ports) => void) {
     this.#settings = settings;
     this.#source = source;
     this.#log = log;
+    this.#onReady = onReady;
     const { workers, accessLog, limits, timeouts } = settings;
     this.#publisher = new Publisher(workers, (index) => ({ index, accessLog, limits, timeouts }), {
       onReady: (ports) => this.#becameReady(ports),
@@ -65,7 +73,7 @@ export class Fairlead {
     this.#problemLog = new ProblemLog(log, (origin) => source.locate(origin));
   }
 
-  /** Resolves when the workers have been started; the ready line follows when all of them serve. Rejects if an address cannot be bound. */
+  /** Resolves when the workers have been started; `onReady` follows when all of them serve. Rejects if an address cannot be bound. */
   async start(): Promise<void> {
     this.#log.info({ version: VERSION, settings: this.#settings }, 'settings');
     const { adminBind, adminPort } = this.#settings;
@@ -130,14 +138,10 @@ export class Fairlead {
     return [...this.#reconciler.problems, ...this.#refusals.values()];
   }
 
-  #becameReady(ports: Readonly<Record<string, number>>): void {
-    const line = { msg: 'ready', http: ports['http'], https: ports['https'], admin: this.#admin?.port };
-    try {
-      writeSync(STANDARD_OUTPUT, `${JSON.stringify(line)}\n`);
-    } catch {
-      // Nobody reads standard output: that is no reason not to serve.
-    }
-    this.#log.info({ http: line.http, https: line.https, admin: line.admin }, 'ready');
+  #becameReady(listeners: Readonly<Record<string, number>>): void {
+    const ports = { http: listeners['http'] ?? 0, https: listeners['https'] ?? 0, admin: this.#admin?.port ?? 0 };
+    this.#log.info(ports, 'ready');
+    this.#onReady(ports);
   }
 
   #becameLive(version: number, liveMs: number): void {

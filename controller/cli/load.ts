@@ -1,5 +1,5 @@
 // Reads folders of manifests once, for the commands that look at them: the same source and the same pipeline as `run`.
-import { selfSigned } from '../../certs/self-signed.ts';
+import type { Certificate } from '../../proxy/table/certificate.ts';
 import type { Sections } from '../../proxy/table/snapshot.ts';
 import { DnsWatcher } from '../dns.ts';
 import { FileSource } from '../files.ts';
@@ -12,6 +12,9 @@ import { checkFolders } from './folders.ts';
 
 /** How long names of ExternalName Services may take. */
 const NAMES_MS = 3000;
+
+/** Stands for the certificate that `run` makes at its start, so that the same files always give the same table. */
+const SELF_SIGNED: Certificate = { name: 'sha256/self-signed', hostnames: ['self-signed'], notAfter: NaN, chainPem: '', keyPem: '' };
 
 export interface Loaded {
   readonly sections: Sections;
@@ -28,7 +31,7 @@ export async function load(dirs: readonly string[], settings: ReadingSettings, n
     await source.start(() => undefined);
     const pipeline = new Pipeline({
       ...settings,
-      selfSigned: selfSigned({ hostnames: ['fairlead.invalid'] }),
+      selfSigned: SELF_SIGNED,
       listeners: listenersOf({ bind: '::', httpPort: 80, httpsPort: 443, trustedProxies: [] }),
     });
     let result = pipeline.run(source.state, dns.answers);

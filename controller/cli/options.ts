@@ -1,6 +1,6 @@
 // The flags of `run` and of the commands that read manifests, each with its environment variable, its default and one line
 // of help, grouped as the help page shows them. Nothing else in the project knows a flag's name.
-import { Option } from 'commander';
+import { Command, Option } from 'commander';
 import { Failure } from './failure.ts';
 import { LOG_LEVELS, frozen } from '../settings.ts';
 import type { LogLevel, ReadingSettings, Settings } from '../settings.ts';
@@ -106,6 +106,14 @@ export function readingSettings(values: ReadingValues): ReadingSettings {
     ...(values.defaultSslCertificate === undefined ? {} : { defaultSslCertificate: values.defaultSslCertificate }),
     dnsServers: [...(values.dnsServers ?? [])],
   });
+}
+
+/** Settings as `run` would have them with these arguments. */
+export function settingsOf(args: readonly string[]): Settings {
+  const command = new Command().exitOverride();
+  for (const option of runOptions()) command.addOption(option);
+  command.parse([...args], { from: 'user' });
+  return runSettings(command.opts<RunValues>());
 }
 
 /** Throws a Failure if no source is named. */

@@ -1,16 +1,18 @@
 // `run`: serves until a signal says stop. The first SIGTERM or SIGINT drains and exits with 0; a second one ends everything.
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { FileSource } from '../files.ts';
 import { checkPorts, listenersOf } from '../listeners.ts';
 import { createLog } from '../log.ts';
 import { Fairlead } from '../main.ts';
+import type { Ports } from '../main.ts';
 import type { Settings } from '../settings.ts';
 import { Failure } from './failure.ts';
 import { checkFolders } from './folders.ts';
 
 /** What a shell reports for a process that a signal ended. */
 const SIGNAL_EXIT = 128;
+const STANDARD_OUTPUT = 1;
 
 /** Resolves when it serves, or will as soon as its workers are up; the process then lives until a signal. Throws a Failure. */
 export async function run(settings: Settings): Promise<void> {
@@ -20,7 +22,7 @@ export async function run(settings: Settings): Promise<void> {
     throw new Failure(1, error instanceof Error ? error.message : String(error));
   });
   const log = createLog(settings.logLevel);
-  const fairlead = new Fairlead(settings, new FileSource(settings.manifests), log);
+  const fairlead = new Fairlead(settings, new FileSource(settings.manifests), log, printReady);
   const exit = (code: number): void => {
     log.finish();
     process.exit(code);
@@ -56,5 +58,14 @@ function checkAccessLog(target: string): void {
     closeSync(openSync(target, 'a'));
   } catch (error) {
     throw new Failure(2, `--access-log ${target} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The one line that whoever started this may wait for. */
+function printReady(ports: Ports): void {
+  try {
+    writeSync(STANDARD_OUTPUT, `${JSON.stringify({ msg: 'ready', ...ports })}\n`);
+  } catch {
+    // Nobody reads standard output: that is no reason not to serve.
   }
 }

@@ -1,0 +1,131 @@
+// The command line: what it prints, where, and with which exit code.
+import test from 'ava';
+import { documents, endpoints, ingress, service } from '../support/fairlead-manifests.ts';
+import { runCli, temporaryFolder } from '../support/fairlead-run.ts';
+
+const SITE = documents(ingress('web', { paths: { '/': 'web', '/api': 'api' } }), service('web'), service('api'), endpoints('web', 8081, 8082));
+
+test('help names every command, and a command\'s help every flag with its default', async (t) => {
+  const help = await runCli(['--help']);
+  t.is(help.code, 0);
+  for (const command of ['run', 'check', 'table', 'explain', 'demo']) t.regex(help.stdout, new RegExp(`^  ${command} `, 'm'));
+  const run = await runCli(['run', '--help']);
+  t.is(run.code, 0);
+  for (const flag of ['--manifests <dir>', '--http-port <port>', '--https-port', '--admin-port', '--bind', '--workers', '--ingress-class', '--controller-class', '--watch-ingress-without-class', '--default-backend-service', '--default-ssl-certificate']) {
+    t.true(run.stdout.includes(flag), flag);
+  }
+  t.regex(run.stdout, /default: fairlead\.dev\/ingress-controller/);
+  t.regex((await runCli(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+const MISTAKES: readonly (readonly [string, readonly string[], RegExp])[] = [
+  ['a bad value', ['run', '--http-port', '80x'], /--http-port <port>.*'80x'.*Allowed: a port/],
+  ['a bad choice', ['run', '--log-level', 'loud'], /--log-level.*'loud'.*Allowed choices are debug, info/],
+  ['an unknown flag', ['run', '--manifest', 'x'], /unknown option '--manifest'.*--manifests/],
+  ['an unknown command', ['serve'], /unknown command 'serve'/],
+  ['a missing value', ['run', '--http-port'], /--http-port <port>.*argument missing/],
+  ['no source', ['run'], /run needs --manifests DIR/],
+  ['a folder that is not there', ['check', '/nowhere/at/all'], /there is no folder \/nowhere\/at\/all/],
+  ['a file for a folder', ['table', 'package.json'], /package\.json is not a folder/],
+  ['a missing argument', ['explain', '.'], /missing required argument 'url'/],
+  ['an argument too many', ['explain', '.', 'http://a', 'b'], /too many arguments/],
+  ['an access log that cannot be written', ['run', '--manifests', '.', '--access-log', '/nowhere/at/all'], /--access-log \/nowhere\/at\/all cannot be written/],
+];
+for (const [what, args, expected] of MISTAKES) {
+  test(`${what} is one line on standard error and exit code 2`, async (t) => {
+    const { code, stdout, stderr } = await runCli(args);
+    t.deepEqual([code, stdout], [2, '']);
+    t.regex(stderr, expected);
+    t.is(stderr.indexOf('\n'), stderr.length - 1, stderr);
+  });
+}
+
+test('a flag can be given in the environment, and its mistakes name the variable', async (t) => {
+  const { code, stderr } = await runCli(['run', '--manifests', '.'], { FAIRLEAD_HTTPS_PORT: 'none' });
+  t.is(code, 2);
+  t.regex(stderr, /'--https-port <port>' value 'none' from env 'FAIRLEAD_HTTPS_PORT' is invalid\. Allowed: a port/);
+});
+
+test('check prints every problem with file, line, object, field, message, effect and hint, and counts them', async (t) => {
+  const good = temporaryFolder(t, { 'site.yaml': documents(SITE, endpoints('api', 8083)) });
+  const fine = await runCli(['check', good]);
+  t.deepEqual([fine.code, fine.stderr], [0, '']);
+  t.is(fine.stdout, '0 errors, 0 warnings\n');
+
+  const bad = temporaryFolder(t, { 'a.yaml': ingress('lost', { paths: { '/': 'gone' } }), 'broken.yaml': 'kind: [' });
+  const { code, stdout } = await runCli(['check', bad]);
+  t.is(code, 1);
+  t.regex(stdout, /a\.yaml:\d+: error BackendNotFound\n {2}Ingress shop\/lost spec\.rules\[0\]\.http\.paths\[0\]\.backend\.service\n {2}.*"shop\/gone".*\n {2}effect: /);
+  t.regex(stdout, /broken\.yaml:\d+: error /);
+  t.regex(stdout, /\n2 errors, 0 warnings\n$/);
+
+  const json = JSON.parse((await runCli(['check', bad, '--output', 'json'])).stdout) as { file: string; line: number; reason: string }[];
+  t.is(json.length, 2);
+  t.true(json.every(({ file, line, reason }) => file.endsWith('.yaml') && line >= 1 && reason !== ''));
+});
+
+test('a manifest cannot write control characters to the terminal of whoever checks it', async (t) => {
+  const dir = temporaryFolder(t, { 'a.yaml': ingress('web', { host: 'evil\u001b[2Jhost' }) });
+  const { stdout } = await runCli(['check', dir]);
+  t.false(stdout.includes('\u001b'));
+  t.true(stdout.length > 30);
+});
+
+test('table prints the routes in matching order, and json without keys', async (t) => {
+  const dir = temporaryFolder(t, { 'site.yaml': SITE });
+  const { code, stdout } = await runCli(['table', dir]);
+  t.is(code, 0);
+  t.regex(stdout, /shop\.example\.com {2}on http\+https\n {2}PathPrefix \/api +→ shop\/api:80 +Ingress shop\/web .*\n {2}PathPrefix \/ +→ shop\/web:80 /);
+  const json = (await runCli(['table', dir, '--output', 'json'])).stdout;
+  t.true(Object.hasOwn(JSON.parse(json) as object, 'virtualHosts'));
+  t.false(/keyPem|PRIVATE KEY/.test(json));
+});
+
+test('explain says which route answers, where it was written, and what its endpoints are', async (t) => {
+  const dir = temporaryFolder(t, { 'site.yaml': SITE });
+  const { code, stdout } = await runCli(['explain', dir, 'http://SHOP.example.com/cart?x=1']);
+  t.is(code, 0);
+  t.regex(stdout, /no +PathPrefix \/api +Ingress shop\/web spec\.rules\[0\]\.http\.paths\[1\]: path is \/cart, wanted PathPrefix \/api/);
+  t.regex(stdout, /answers +PathPrefix \/ /);
+  t.regex(stdout, /answer +Ingress shop\/web spec\.rules\[0\]\.http\.paths\[0\] \(.*site\.yaml:\d+\)/);
+  t.regex(stdout, /cluster +shop\/web:80\n +127\.0\.0\.1:8081\n +127\.0\.0\.1:8082/);
+
+  const empty = await runCli(['explain', dir, 'http://shop.example.com/api/']);
+  t.is(empty.code, 0);
+  t.regex(empty.stdout, /later +PathPrefix \/ /);
+  t.regex(empty.stdout, /no endpoints: requests are answered 503/);
+});
+
+test('explain exits with 1 where no route answers, and says what is nearest', async (t) => {
+  const dir = temporaryFolder(t, { 'site.yaml': ingress('web', { paths: { '/cart': 'web' } }) });
+  const path = await runCli(['explain', dir, 'http://shop.example.com/car']);
+  t.is(path.code, 1);
+  t.regex(path.stdout, /answer +404 NoRouteFound\n +nearest +PathPrefix \/cart/);
+  const host = await runCli(['explain', dir, 'http://shop.example.org/cart']);
+  t.is(host.code, 1);
+  t.regex(host.stdout, /no virtual host answers for it[^]*nearest +shop\.example\.com/);
+});
+
+test('explain refuses what the proxy refuses, with the same words', async (t) => {
+  const dir = temporaryFolder(t, { 'site.yaml': SITE });
+  for (const [args, expected] of [
+    [['http://shop.example.com/../x'], /400, .*above the root/],
+    [['http://us er/'], /400, .*malformed Host/],
+    [['http://shop.example.com/', '-H', 'Host: a', '-H', 'Host: b'], /400, /],
+    [['http://shop.example.com/', '-X', 'TRACE'], /405, .*TRACE is not served/],
+  ] as const) {
+    const { code, stdout } = await runCli(['explain', dir, ...args]);
+    t.is(code, 1, args.join(' '));
+    t.regex(stdout, expected);
+  }
+});
+
+test('explain follows the filters that need nobody else', async (t) => {
+  const tls = ingress('web', { tls: 'web-tls' });
+  const annotated = tls.replace('"name":"web"', '"annotations":{"nginx.ingress.kubernetes.io/force-ssl-redirect":"true"},"name":"web"');
+  const dir = temporaryFolder(t, { 'site.yaml': documents(annotated, service('web'), endpoints('web', 8081)) });
+  const plain = await runCli(['explain', dir, 'http://shop.example.com/cart?x=1']);
+  t.regex(plain.stdout, /answers +308 HttpsRedirect to https:\/\/shop\.example\.com\/cart\?x=1; what follows is not reached/);
+  const secure = await runCli(['explain', dir, 'https://shop.example.com/cart?x=1']);
+  t.notRegex(secure.stdout, /HttpsRedirect/);
+});
