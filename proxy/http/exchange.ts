@@ -37,7 +37,7 @@ export interface Request {
   readonly query: string;
   headers: RawHeaders;
   /** Undefined: the request has no body. */
-  readonly body: BodySource | undefined;
+  body: BodySource | undefined;
 }
 
 /** A message body that arrives over time. Nothing is read before `start`, and never more than the sink takes. */

@@ -2,16 +2,15 @@
 // (pipelining) wait, unread beyond one buffer, until the answer before them is written. Whatever could be understood in two
 // ways is refused and the connection closed.
 import type { Socket } from 'node:net';
-import { parseAuthority } from '../http/authority.ts';
-import type { Exchange, Request, UpgradeRequest } from '../http/exchange.ts';
+import type { Exchange, UpgradeRequest } from '../http/exchange.ts';
 import { clientOf, requestId } from '../http/forwarded.ts';
 import { RequestHead, parseRequestHead } from '../http/message-head.ts';
 import type { HeadError } from '../http/message-head.ts';
 import { reasonPhrase } from '../http/status.ts';
-import { parseTarget } from '../http/target.ts';
 import type { Connection, ServerContext } from './context.ts';
 import { Http1Body } from './http1-body.ts';
 import type { BodyHost } from './http1-body.ts';
+import { readRequest } from './http1-request.ts';
 import { Http1Response } from './http1-response.ts';
 import type { ResponseHost } from './http1-response.ts';
 import type { Peer } from './peer.ts';
@@ -43,6 +42,8 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   /** The client closed its sending side. */
   #halfClosed = false;
   #lingering = false;
+  /** The bytes that are held are about to be parsed. */
+  #turnAwaited = false;
   #stalled = false;
   /** The socket belongs to somebody else (an upgrade). */
   #detached = false;
@@ -133,11 +134,10 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
 
   /** Goes on to the next request: one that is already here, or the wait for it. */
   #next(): void {
-    const held = this.#held;
-    if (held !== undefined) {
-      this.#held = undefined;
+    if (this.#held !== undefined) {
       // A new turn: a client that pipelines thousands of requests must not starve the others.
-      setImmediate(parseLater, this, held);
+      this.#turnAwaited = true;
+      setImmediate(parseLater, this);
       return;
     }
     if (this.#halfClosed) {
@@ -148,10 +148,14 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     if (this.socket.isPaused()) this.socket.resume();
   }
 
-  resumeParsing(held: Buffer): void {
-    if (this.socket.destroyed || this.#detached) return;
+  /** The turn of the next request that is already here. */
+  parseHeld(): void {
+    this.#turnAwaited = false;
+    const held = this.#held;
+    if (held === undefined || this.socket.destroyed) return;
+    this.#held = undefined;
     if (this.socket.isPaused()) this.socket.resume();
-    this.#parse(this.#held === undefined ? held : Buffer.concat([held, this.#held]));
+    this.#parse(held);
   }
 
   #read(chunk: Buffer): void {
@@ -171,7 +175,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       if (used < chunk.length) this.hold(chunk.subarray(used));
       return;
     }
-    if (this.#response !== undefined) {
+    if (this.#response !== undefined || this.#turnAwaited) {
       this.hold(chunk);
       return;
     }
@@ -263,57 +267,35 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     context.deadlines.clear(this);
     const { method, minor } = head;
     if (minor === 0 ? !head.keepAlive || head.close : head.close) this.#mustClose = true;
-    if (method === 'CONNECT' || method === 'TRACE') return this.#refuseRequest(405, 'MethodNotAllowed', `the method ${method} is not served`);
-    const target = parseTarget(head.target, method);
-    if ('status' in target) return this.#refuseRequest(target.status, 'DownstreamProtocolError', target.text);
-    const authorityText = target.authority ?? head.host ?? '';
-    const authority = authorityText === '' && minor === 0 ? NO_AUTHORITY : parseAuthority(authorityText);
-    // With an absolute-form target Host is ignored (RFC 9112 §3.2.2), but a malformed one is still malformed.
-    if (authority === undefined || (target.authority !== undefined && head.host !== undefined && parseAuthority(head.host) === undefined)) {
-      return this.#refuseRequest(400, 'DownstreamProtocolError', 'a malformed Host');
+    const read = readRequest(head);
+    if ('refusal' in read) {
+      const { status, reason, text } = read.refusal;
+      return this.#refuse(status, reason, text, method, head.target);
     }
-    if (head.expect !== undefined && head.expect.toLowerCase() !== '100-continue') {
-      return this.#refuseRequest(417, 'ExpectationFailed', 'an expectation other than 100-continue');
-    }
-    const hasBody = head.chunked || head.contentLength > 0;
-    const asksUpgrade = head.connectionUpgrade && head.upgrade !== undefined && minor === 1;
-    if (asksUpgrade && hasBody) return this.#refuseRequest(400, 'DownstreamProtocolError', 'a body together with Upgrade');
-    const protocol = asksUpgrade ? upgradeProtocol(head.upgrade as string) : undefined;
-
     const response = new Http1Response(this, method, minor);
     this.#response = response;
     let body: Http1Body | undefined;
-    if (hasBody) {
+    if (head.chunked || head.contentLength > 0) {
       body = new Http1Body(this, context, response, head.chunked ? undefined : head.contentLength, head.expect !== undefined && minor === 1);
       if (rest !== undefined) body.preload(rest);
       this.#body = body;
+      read.request.body = body;
     } else if (rest !== undefined) {
       this.hold(rest);
     }
-    if (target.form === 'asterisk') {
+    if (read.request.target === '*') {
       // `OPTIONS *` asks about the server itself (RFC 9110 §9.3.7).
       response.head(200, ['allow', ALLOW], 0);
       response.end();
       return;
     }
     const { client, trust } = this.#peer;
-    const request: Request = {
-      version: minor === 0 ? '1.0' : '1.1',
-      method,
-      authority: authorityText,
-      hostname: authority.hostname,
-      target: target.target,
-      path: target.path,
-      query: target.query,
-      headers: head.headers,
-      body,
-    };
     const exchange: Exchange = {
       id: requestId(head.headers, client),
       client: clientOf(client, head.headers, trust),
-      request,
+      request: read.request,
       response,
-      upgrade: protocol === undefined ? undefined : this.#upgradeRequest(protocol),
+      upgrade: read.protocol === undefined ? undefined : this.#upgradeRequest(read.protocol),
       startedAt: performance.now(),
       virtualHost: undefined,
       route: undefined,
@@ -336,10 +318,6 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
         return { socket: this.socket, head: early };
       },
     };
-  }
-
-  #refuseRequest(status: number, reason: string, text: string): void {
-    this.#refuse(status, reason, text, head.method, head.target);
   }
 
   #refuseHead(error: HeadError): void {
@@ -404,16 +382,8 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
 
 const ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 const EMPTY = Buffer.alloc(0);
-const NO_AUTHORITY = { hostname: '', port: undefined };
-
-/** The one protocol of the list that is served; anything else is passed over, and the request served as a plain one (RFC 9110 §7.8). */
-function upgradeProtocol(value: string): string | undefined {
-  const lower = value.toLowerCase().trim();
-  return lower === 'websocket' ? lower : undefined;
-}
-
-function parseLater(connection: Http1Connection, held: Buffer): void {
-  connection.resumeParsing(held);
+function parseLater(connection: Http1Connection): void {
+  connection.parseHeld();
 }
 
 function ignore(): void {

@@ -35,6 +35,8 @@ export class UndiciUpstream implements Upstream {
 
 class UndiciCall implements UpstreamCall, PoolRequest {
   readonly options: Dispatcher.DispatchOptions;
+  /** The lean client need not make an object of the header fields. */
+  readonly rawHeadersOnly = true;
   /** undici is done with it; the slot in the pool is free. */
   finished = false;
   readonly #pool: EndpointPool;
@@ -224,6 +226,7 @@ function headerList(request: UpstreamRequest, length: number | undefined): strin
 /** undici's flat list of buffers as strings; bytes above 0x7f are one character each (RFC 9110 §5.5). */
 function textList(raw: Dispatcher.DispatchController['rawHeaders']): RawHeaders {
   if (!Array.isArray(raw)) return [];
+  if (raw.length === 0 || typeof raw[0] === 'string') return raw as RawHeaders;
   const list: RawHeaders = [];
   for (const text of raw) list.push(typeof text === 'string' ? text : text.toString('latin1'));
   return list;

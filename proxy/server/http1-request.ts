@@ -1,0 +1,57 @@
+// Makes the request of a parsed HTTP/1.1 head, or says why it is not served: method, target, authority, expectation and
+// upgrade, each by its own rule.
+import { parseAuthority } from '../http/authority.ts';
+import type { Request } from '../http/exchange.ts';
+import type { RequestHead } from '../http/message-head.ts';
+import { parseTarget } from '../http/target.ts';
+
+export type ReadRequest =
+  /** `protocol`: the one to upgrade to, if that was asked for and is served. The body is the connection's to add. */
+  | { readonly request: Request; readonly protocol: string | undefined }
+  | { readonly refusal: { readonly status: number; readonly reason: string; readonly text: string } };
+
+const NO_AUTHORITY = { hostname: '', port: undefined };
+
+/** `head` is taken over at once: the reader may parse the next one into it. */
+export function readRequest(head: RequestHead): ReadRequest {
+  const { method, minor } = head;
+  if (method === 'CONNECT' || method === 'TRACE') return refuse(405, 'MethodNotAllowed', `the method ${method} is not served`);
+  const target = parseTarget(head.target, method);
+  if ('status' in target) return refuse(target.status, 'DownstreamProtocolError', target.text);
+  // The authority of an absolute-form target takes the place of Host (RFC 9112 §3.2.2); a malformed Host is malformed all the same.
+  if (target.authority !== undefined && head.host !== undefined && parseAuthority(head.host) === undefined) return badHost();
+  const authorityText = target.authority ?? head.host ?? '';
+  const authority = authorityText === '' && minor === 0 ? NO_AUTHORITY : parseAuthority(authorityText);
+  if (authority === undefined) return badHost();
+  if (head.expect !== undefined && head.expect.toLowerCase() !== '100-continue') return refuse(417, 'ExpectationFailed', 'an expectation other than 100-continue');
+  const upgrade = head.connectionUpgrade && minor === 1 ? head.upgrade : undefined;
+  if (upgrade !== undefined && (head.chunked || head.contentLength > 0)) return refuse(400, 'DownstreamProtocolError', 'a body together with Upgrade');
+  return {
+    request: {
+      version: minor === 0 ? '1.0' : '1.1',
+      method,
+      authority: authorityText,
+      hostname: authority.hostname,
+      target: target.target,
+      path: target.path,
+      query: target.query,
+      headers: head.headers,
+      body: undefined,
+    },
+    protocol: upgrade === undefined ? undefined : servedProtocol(upgrade),
+  };
+}
+
+/** The one protocol that is served; anything else is passed over, and the request served as a plain one (RFC 9110 §7.8). */
+function servedProtocol(value: string): string | undefined {
+  const protocol = value.trim().toLowerCase();
+  return protocol === 'websocket' ? protocol : undefined;
+}
+
+function badHost(): ReadRequest {
+  return refuse(400, 'DownstreamProtocolError', 'a malformed Host');
+}
+
+function refuse(status: number, reason: string, text: string): ReadRequest {
+  return { refusal: { status, reason, text } };
+}

@@ -1,0 +1,398 @@
+// One connection of the lean client: one request after the other, answers read with the same strict parser as the server
+// side. What could be understood in two ways is an error, and a connection that said one byte too many is never used again.
+import type net from 'node:net';
+import { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { ChunkedDecoder } from '../http/chunked.ts';
+import type { RawHeaders } from '../http/exchange.ts';
+import { ResponseHead, parseResponseHead } from '../http/message-head.ts';
+import type { Line } from './guarded-client.ts';
+import { headersObject, keepAliveOf, mayBecomeHead } from './http1-answer.ts';
+
+export interface Http1ClientOptions {
+  /** Opens a connection; calls back exactly once. */
+  readonly open: (opened: (error: Error | null, socket: net.Socket | null) => void) => void;
+  /** Idle connections are closed after this time; a shorter `Keep-Alive: timeout` of the endpoint wins. */
+  readonly keepAliveMs: number;
+  /** Largest response head in bytes. */
+  readonly maxHeadBytes: number;
+}
+
+/** Whoever keeps connections for later. */
+export interface ConnectionOwner {
+  /** The connection has finished a request and may serve another. */
+  park(connection: Http1Connection): void;
+  /** It is closed. */
+  forget(connection: Http1Connection): void;
+}
+
+/** Handlers that take header fields as the flat list of `controller.rawHeaders` alone, and want to know their connection. */
+export interface LeanHandler extends Dispatcher.DispatchHandler {
+  readonly rawHeadersOnly?: true;
+  carriedBy?(line: Line): void;
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
+const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
+const MAX_FIELDS = 256;
+const MAX_CHUNK_OVERHEAD = 16 * 1024;
+
+const head = new ResponseHead();
+
+/** An error with a code, as undici's and the system's have one. */
+export class Http1ClientError extends Error {
+  readonly code: 'UND_ERR_SOCKET' | 'UND_ERR_INVALID_ARG' | 'UND_ERR_DESTROYED' | 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH' | 'HPE_INVALID_RESPONSE';
+
+  constructor(code: Http1ClientError['code'], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+type Framing = 'head' | 'length' | 'chunked' | 'close';
+
+/** One request on its connection, which is also what its handler controls it with. */
+class Ongoing implements Dispatcher.DispatchController {
+  readonly options: Dispatcher.DispatchOptions;
+  readonly handler: LeanHandler;
+  readonly connection: Http1Connection;
+  rawHeaders: RawHeaders = [];
+  rawTrailers: RawHeaders = [];
+  aborted = false;
+  paused = false;
+  reason: Error | null = null;
+  /** The first byte of the answer has come. */
+  answered = false;
+  /** The whole request has been written. */
+  sent = false;
+  framing: Framing = 'head';
+  /** Bytes of the body still to come, with framing `length`. */
+  left = 0;
+  decoder: ChunkedDecoder | undefined;
+  readonly deliver = (data: Buffer): void => void this.handler.onResponseData?.(this, data);
+
+  constructor(options: Dispatcher.DispatchOptions, handler: LeanHandler, connection: Http1Connection) {
+    this.options = options;
+    this.handler = handler;
+    this.connection = connection;
+  }
+
+  abort(reason: Error): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = reason;
+    this.connection.fail(reason, this);
+  }
+
+  pause(): void {
+    this.paused = true;
+    this.connection.pause(this);
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.connection.resume(this);
+  }
+}
+
+export class Http1Connection {
+  readonly #line: Line = { served: 0, broken: false };
+  readonly #owner: ConnectionOwner;
+  readonly #options: Http1ClientOptions;
+  #socket: net.Socket | undefined;
+  #current: Ongoing | undefined;
+  #held: Buffer | undefined;
+  #reusable = false;
+  #keepAliveMs = 0;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #idleSince = 0;
+
+  constructor(owner: ConnectionOwner, options: Http1ClientOptions) {
+    this.#owner = owner;
+    this.#options = options;
+  }
+
+  /** False: closed, or about to be closed by the endpoint. */
+  usable(): boolean {
+    const socket = this.#socket;
+    if (socket === undefined || socket.destroyed || socket.readableEnded || !socket.writable) return false;
+    return performance.now() - this.#idleSince < this.#keepAliveMs;
+  }
+
+  start(options: Dispatcher.DispatchOptions, handler: LeanHandler): void {
+    const current = new Ongoing(options, handler, this);
+    this.#current = current;
+    handler.carriedBy?.(this.#line);
+    if (this.#socket === undefined) this.#options.open((error, socket) => this.#opened(error, socket));
+    else this.#write(current);
+  }
+
+  pause(request: Ongoing): void {
+    if (request === this.#current) this.#socket?.pause();
+  }
+
+  resume(request: Ongoing): void {
+    if (request === this.#current) this.#socket?.resume();
+  }
+
+  destroy(error?: Error): void {
+    this.fail(error ?? new Http1ClientError('UND_ERR_DESTROYED', 'the client is destroyed'), this.#current);
+    this.#gone();
+  }
+
+  /** Ends the request with an error, and the connection with it. */
+  fail(error: Error, request: Ongoing | undefined): void {
+    if (request === undefined || request !== this.#current) return;
+    this.#current = undefined;
+    stopBody(request.options);
+    this.#gone();
+    request.handler.onResponseError?.(request, error);
+  }
+
+  #opened(error: Error | null, socket: net.Socket | null): void {
+    const current = this.#current;
+    if (socket === null) {
+      this.#current = undefined;
+      this.#owner.forget(this);
+      current?.handler.onResponseError?.(null as unknown as Dispatcher.DispatchController, error as Error);
+      return;
+    }
+    if (current === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('end', () => this.#ended());
+    socket.on('error', (cause) => {
+      this.#line.broken = true;
+      this.fail(cause, this.#current);
+    });
+    socket.on('close', () => {
+      this.fail(new Http1ClientError('UND_ERR_SOCKET', 'other side closed'), this.#current);
+      this.#gone();
+    });
+    this.#write(current);
+  }
+
+  /** Sends the head, and the body if it is here; a stream follows as it comes. */
+  #write(current: Ongoing): void {
+    const { handler, options } = current;
+    const socket = this.#socket as net.Socket;
+    clearTimeout(this.#idleTimer);
+    handler.onRequestStart?.(current, null);
+    if (this.#current !== current) return;
+    let length: number | undefined;
+    let text = `${options.method} ${options.path} HTTP/1.1\r\n`;
+    const headers = options.headers as readonly string[];
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i] as string;
+      const value = headers[i + 1] as string;
+      if (name.length === 14 && name.toLowerCase() === 'content-length') length = Number(value);
+      text += `${name}: ${value}\r\n`;
+    }
+    const body = options.body as Readable | Buffer | string | null | undefined;
+    if (body === null || body === undefined) {
+      socket.write(`${text}\r\n`, 'latin1');
+      this.#requestSent(current);
+    } else if (body instanceof Readable) {
+      if (length === undefined) text += 'transfer-encoding: chunked\r\n';
+      this.#stream(current, body, length, `${text}\r\n`);
+    } else {
+      const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+      if (length === undefined) text += `content-length: ${bytes.length}\r\n`;
+      socket.write(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), bytes]));
+      this.#requestSent(current);
+    }
+  }
+
+  /** The head leaves with the first bytes of the body that are here already, so that a body that failed before sends nothing. */
+  #stream(current: Ongoing, body: Readable, length: number | undefined, head: string): void {
+    const socket = this.#socket as net.Socket;
+    let pending: string | undefined = head;
+    let sent = 0;
+    const begin = (): void => {
+      if (pending === undefined || this.#current !== current) return;
+      socket.write(pending, 'latin1');
+      pending = undefined;
+    };
+    const onDrain = (): void => void body.resume();
+    const onData = (chunk: Buffer): void => {
+      if (this.#current !== current) return;
+      sent += chunk.length;
+      if (length !== undefined && sent > length) {
+        this.fail(new Http1ClientError('UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'the body is longer than announced'), current);
+        return;
+      }
+      socket.cork();
+      begin();
+      if (length === undefined) socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
+      socket.write(chunk);
+      if (length === undefined) socket.write('\r\n', 'latin1');
+      process.nextTick(uncork, socket);
+      if (socket.writableNeedDrain) body.pause();
+    };
+    const stop = (): void => {
+      socket.off('drain', onDrain);
+      body.off('data', onData);
+    };
+    socket.on('drain', onDrain);
+    body.on('data', onData);
+    body.once('end', () => {
+      stop();
+      if (this.#current !== current) return;
+      if (length !== undefined && sent < length) {
+        this.fail(new Http1ClientError('UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'the body is shorter than announced'), current);
+        return;
+      }
+      begin();
+      if (length === undefined) socket.write(LAST_CHUNK);
+      this.#requestSent(current);
+    });
+    body.once('error', (error) => this.fail(error, current));
+    body.once('close', () => {
+      stop();
+      if (!current.sent) this.fail(new Http1ClientError('UND_ERR_SOCKET', 'the body was cut off'), current);
+    });
+    setImmediate(begin);
+  }
+
+  #requestSent(current: Ongoing): void {
+    current.sent = true;
+    current.handler.onRequestSent?.();
+  }
+
+  #read(chunk: Buffer): void {
+    const current = this.#current;
+    if (current === undefined) {
+      // Nobody asked: whatever this is, the next request must not get it as its answer.
+      this.#gone();
+      return;
+    }
+    if (!current.answered) {
+      current.answered = true;
+      current.handler.onResponseStarted?.();
+    }
+    let bytes = chunk;
+    if (this.#held !== undefined) {
+      bytes = Buffer.concat([this.#held, chunk]);
+      this.#held = undefined;
+    }
+    let at = 0;
+    while (current.framing === 'head') {
+      at = this.#readHead(current, bytes, at);
+      if (at === -1) return;
+    }
+    if (current.framing === 'length' && current.left === 0) this.#complete(current, at < bytes.length);
+    else if (at < bytes.length) this.#readBody(current, bytes, at);
+  }
+
+  /** Returns the offset behind the head, or -1 if there is no more to do with these bytes. */
+  #readHead(current: Ongoing, bytes: Buffer, at: number): number {
+    const end = bytes.indexOf(HEAD_END, at);
+    const length = (end === -1 ? bytes.length : end + 4) - at;
+    if (length > this.#options.maxHeadBytes) return this.#malformed(current, 'a response head that is too long');
+    if (end === -1) {
+      if (length > 0) this.#held = at === 0 ? bytes : bytes.subarray(at);
+      return mayBecomeHead(bytes, at) ? -1 : this.#malformed(current, 'bytes that are no response head');
+    }
+    const error = parseResponseHead(bytes.toString('latin1', at, end + 4), head, MAX_FIELDS);
+    if (error !== undefined) return this.#malformed(current, error.text);
+    const { status, headers } = head;
+    if (status === 101) return this.#malformed(current, 'an upgrade that was not asked for');
+    if (status >= 200) this.#frame(current, status);
+    current.rawHeaders = headers;
+    const { handler } = current;
+    handler.onResponseStart?.(current, status, handler.rawHeadersOnly === true ? EMPTY_HEADERS : headersObject(headers), '');
+    return this.#current === current ? end + 4 : -1;
+  }
+
+  #frame(current: Ongoing, status: number): void {
+    const { method } = current.options;
+    this.#reusable = !head.close && (head.minor === 1 || head.keepAlive);
+    this.#keepAliveMs = keepAliveOf(head.headers, this.#options.keepAliveMs);
+    if (method === 'HEAD' || status === 204 || status === 304) {
+      current.framing = 'length';
+    } else if (head.chunked) {
+      current.framing = 'chunked';
+      current.decoder = new ChunkedDecoder(MAX_CHUNK_OVERHEAD, MAX_FIELDS);
+    } else if (head.contentLength !== -1) {
+      current.framing = 'length';
+      current.left = head.contentLength;
+    } else {
+      current.framing = 'close';
+      this.#reusable = false;
+    }
+  }
+
+  #readBody(current: Ongoing, bytes: Buffer, at: number): void {
+    if (current.framing === 'close') {
+      current.deliver(at === 0 ? bytes : bytes.subarray(at));
+      return;
+    }
+    if (current.framing === 'length') {
+      const take = Math.min(current.left, bytes.length - at);
+      current.left -= take;
+      current.deliver(at === 0 && take === bytes.length ? bytes : bytes.subarray(at, at + take));
+      if (current.left === 0) this.#complete(current, at + take < bytes.length);
+      return;
+    }
+    const decoder = current.decoder as ChunkedDecoder;
+    const next = decoder.push(bytes, at, current.deliver);
+    if (decoder.error !== undefined) {
+      this.#malformed(current, decoder.error);
+    } else if (decoder.trailers !== undefined) {
+      current.rawTrailers = decoder.trailers;
+      this.#complete(current, next < bytes.length);
+    }
+  }
+
+  /** The answer is whole. `surplus`: more bytes came than belong to it. */
+  #complete(current: Ongoing, surplus: boolean): void {
+    if (this.#current !== current) return;
+    this.#current = undefined;
+    const socket = this.#socket as net.Socket;
+    if (this.#reusable && current.sent && !surplus && !socket.destroyed && this.#keepAliveMs > 0) {
+      if (current.paused) socket.resume();
+      this.#idleSince = performance.now();
+      this.#idleTimer = setTimeout(() => this.#gone(), this.#keepAliveMs).unref();
+      this.#owner.park(this);
+    } else {
+      if (!current.sent) stopBody(current.options);
+      this.#gone();
+    }
+    current.handler.onResponseEnd?.(current, EMPTY_HEADERS);
+  }
+
+  #ended(): void {
+    const current = this.#current;
+    if (current?.framing === 'close') {
+      this.#complete(current, false);
+      return;
+    }
+    this.fail(new Http1ClientError('UND_ERR_SOCKET', 'other side closed'), current);
+    this.#gone();
+  }
+
+  #malformed(current: Ongoing, text: string): -1 {
+    this.fail(new Http1ClientError('HPE_INVALID_RESPONSE', text), current);
+    return -1;
+  }
+
+  #gone(): void {
+    clearTimeout(this.#idleTimer);
+    this.#socket?.destroy();
+    this.#owner.forget(this);
+  }
+}
+
+const EMPTY_HEADERS = {};
+
+function uncork(socket: net.Socket): void {
+  socket.uncork();
+}
+
+function stopBody(options: Dispatcher.DispatchOptions | undefined): void {
+  const body = options?.body;
+  if (body instanceof Readable && !body.destroyed) body.destroy();
+}
