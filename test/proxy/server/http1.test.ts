@@ -52,6 +52,19 @@ test.serial('pipelined requests are answered one by one and in order', async (t)
   client.destroy();
 });
 
+test.serial('pipelined requests that dribble in while others are answered keep their order', async (t) => {
+  const client = await RawClient.connect(proxy.port);
+  const count = 60;
+  const bytes = Array.from({ length: count }, (_, i) => `POST /d${i} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi`).join('');
+  for (let at = 0; at < bytes.length; at += 97) {
+    client.write(bytes.slice(at, at + 97));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const responses = await client.responses(count);
+  t.deepEqual(responses.map((response) => response.body.toString().split(' ')[1]), Array.from({ length: count }, (_, i) => `/d${i}`));
+  client.destroy();
+});
+
 test.serial('a client that closes its sending side after the request still gets the answer', async (t) => {
   const client = await RawClient.connect(proxy.port);
   client.socket.end('GET /half HTTP/1.1\r\nHost: a\r\n\r\n');
