@@ -2,13 +2,12 @@
 // or break a log line.
 
 const LONGEST = 120;
-// JSON leaves these alone, yet terminals obey them: DEL and C1 controls, and marks that break lines or turn the direction of text.
-// oxlint-disable-next-line no-control-regex
-const UNSAFE = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+// JSON leaves some of these alone, yet terminals obey them: controls, and marks that break lines or turn the direction of text.
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** `"text"` with escapes; what is longer than 120 characters is cut, and the length told. */
 export function seen(text: string): string {
   const shown = text.length > LONGEST ? text.slice(0, LONGEST) : text;
-  const quoted = JSON.stringify(shown).replace(UNSAFE, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const quoted = JSON.stringify(shown).replace(UNSAFE, (mark) => `\\u{${mark.codePointAt(0)!.toString(16)}}`);
   return shown === text ? quoted : `${quoted}… (${text.length} characters)`;
 }

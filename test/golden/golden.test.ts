@@ -57,7 +57,7 @@ function problemText({ severity, reason, origin, message, hint, effect }: Proble
   return `${severity} ${reason} (${effect}) ${originText(origin)}\n  ${message}\n${hint === undefined ? '' : `  hint: ${hint}\n`}`;
 }
 
-const FLAGS: ReadonlyMap<string, (value: string) => Partial<PipelineSettings>> = new Map([
+const FLAGS: ReadonlyMap<string, (value: string) => Partial<PipelineSettings>> = new Map<string, (value: string) => Partial<PipelineSettings>>([
   ['--default-backend-service', (value) => ({ defaultBackendService: value })],
   ['--default-ssl-certificate', (value) => ({ defaultSslCertificate: value })],
   ['--ingress-class', (value) => ({ ingressClass: value })],

@@ -29,7 +29,7 @@ test('the list is the same array while nothing changed', (t) => {
 });
 
 test('what a user wrote is shown quoted and cut, and steers no terminal', (t) => {
-  t.is(seen('a\u001b[31m\u009b\u202e"'), '"a\\u001b[31m\\u009b\\u202e\\""');
+  t.is(seen('a\u001b[31m\u009b\u202e"'), '"a\\u001b[31m\\u{9b}\\u{202e}\\""');
   const long = seen('x'.repeat(1_000_000));
   t.true(long.length < 160 && long.endsWith('(1000000 characters)'));
 });
