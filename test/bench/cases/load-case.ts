@@ -1,0 +1,133 @@
+// A case that puts load on every peer in turn: what it is, and how it is measured. Peers are all up at once and take turns, so
+// that whatever else the machine does hits them alike; a ratio is the median of the ratios within each turn.
+import { busyTime, cpuOf, memoryOf } from '../run/meters.ts';
+import { client } from '../run/generators.ts';
+import type { ClientOrder, Counts } from '../run/generators.ts';
+import type { Bed } from '../run/bed.ts';
+import type { Peer, PeerName, Running, Setup } from '../peers/peer.ts';
+import { figure, number, shown } from '../report/stats.ts';
+import type { Section } from '../report/table.ts';
+
+const WARM_UP_SECONDS = 2;
+const STEADY_SECONDS = 1;
+
+export interface LoadCase {
+  readonly name: string;
+  readonly title: string;
+  /** What is counted. */
+  readonly unit: 'request' | 'message';
+  readonly protocol: Setup['upstream']['protocol'];
+  readonly table?: { readonly hosts: number; readonly paths: number };
+  /** As much load as the generator can make, for a number of seconds. */
+  load(target: Running, seconds: number, cpus: string | undefined): Promise<Counts>;
+  /** Load at a fixed rate, for the latencies; absent: they say nothing in this case. */
+  readonly steady?: Omit<ClientOrder, 'port' | 'seconds'> & { readonly rate: number };
+  /** Resolves with what is wrong with the answers, undefined if nothing is. */
+  check(target: Running): Promise<string | undefined>;
+  /** Peers that cannot take part, and why. */
+  readonly without?: Readonly<Partial<Record<PeerName, string>>>;
+  /** Body bytes of a request, where the figure to look at is the CPU per byte. */
+  readonly bodyBytes?: number;
+  /** The most that Fairlead may take, as a ratio to nginx's CPU. */
+  readonly limit?: number;
+}
+
+export interface RunOptions {
+  readonly runs: number;
+  readonly seconds: number;
+}
+
+interface Turn {
+  readonly perSecond: number;
+  /** Microseconds of CPU per request. */
+  readonly user: number;
+  readonly system: number;
+  readonly memory: number;
+  readonly errors: number;
+  /** Share of the proxy's processors that others took. */
+  readonly foreign: number;
+  readonly p50?: number;
+  readonly p99?: number;
+}
+
+export async function measureCase(load: LoadCase, peers: readonly Peer[], bed: Bed, options: RunOptions): Promise<Section> {
+  const notes: string[] = [];
+  const running: { readonly peer: Peer; readonly target: Running; readonly turns: Turn[] }[] = [];
+  try {
+    for (const peer of peers) {
+      const reason = load.without?.[peer.name];
+      if (reason !== undefined) {
+        notes.push(`${peer.name}: left out, ${reason}.`);
+        continue;
+      }
+      const target = await bed.start(peer, { protocol: load.protocol, ...(load.table === undefined ? {} : { table: load.table }) });
+      const wrong = await load.check(target);
+      if (wrong === undefined) running.push({ peer, target, turns: [] });
+      else {
+        notes.push(`${peer.name}: left out, ${wrong}.`);
+        await target.stop();
+      }
+    }
+    for (const { target } of running) await load.load(target, WARM_UP_SECONDS, bed.cpus.load);
+    for (let run = 0; run < options.runs; run++) {
+      for (let place = 0; place < running.length; place++) {
+        const { target, turns } = running[(run + place) % running.length]!;
+        turns.push(await turn(load, target, bed, options.seconds));
+      }
+    }
+  } finally {
+    await Promise.all(running.map(({ target }) => target.stop()));
+  }
+  return section(load, new Map(running.map(({ peer, turns }) => [peer.name, turns])), notes);
+}
+
+async function turn(load: LoadCase, target: Running, bed: Bed, seconds: number): Promise<Turn> {
+  const before = { ...cpuOf(target.pid), busy: busyTime(bed.cpus.proxy), at: performance.now() };
+  const counts = await load.load(target, seconds, bed.cpus.load);
+  const after = { ...cpuOf(target.pid), busy: busyTime(bed.cpus.proxy), at: performance.now() };
+  const memory = memoryOf(target.pid);
+  const user = after.user - before.user;
+  const system = after.system - before.system;
+  const steady = load.steady === undefined ? undefined : await client({ port: load.steady.tls === true ? target.httpsPort : target.httpPort, seconds: STEADY_SECONDS, ...load.steady }, bed.cpus.load);
+  return {
+    perSecond: counts.requests / counts.seconds,
+    user: user / counts.requests,
+    system: system / counts.requests,
+    memory,
+    errors: counts.errors + (steady?.errors ?? 0),
+    foreign: bed.cpus.proxy === undefined ? 0 : Math.max(0, after.busy - before.busy - user - system) / ((after.at - before.at) * 1000),
+    ...(steady === undefined ? {} : { p50: steady.p50, p99: steady.p99 }),
+  };
+}
+
+function section(load: LoadCase, results: ReadonlyMap<PeerName, readonly Turn[]>, notes: string[]): Section {
+  const total = ({ user, system }: Turn): number => user + system;
+  const ratio = (turns: readonly Turn[], to: PeerName): ReturnType<typeof figure> => {
+    const base = results.get(to);
+    return base === undefined ? undefined : figure(turns.map((each, run) => total(each) / total(base[run]!)));
+  };
+  const perMegabyte = load.bodyBytes === undefined ? [] : ['CPU µs/MB'];
+  const latencies = load.steady === undefined ? [] : [`p50 ms at ${number(load.steady.rate)}/s`, 'p99 ms'];
+  const header = ['peer', `${load.unit}s/s`, `CPU µs/${load.unit}`, 'user', 'system', ...perMegabyte, '× nginx', '× HAProxy', ...latencies, 'PSS MB'];
+  const rows = [...results].map(([name, turns]) => {
+    const of = (read: (turn: Turn) => number): ReturnType<typeof figure> => figure(turns.map(read));
+    const toNginx = shown(ratio(turns, 'nginx'), 2) + (name === 'fairlead' && load.limit !== undefined ? ` (≤ ${load.limit})` : '');
+    const bytes = load.bodyBytes;
+    return [
+      name, shown(of((each) => each.perSecond)), shown(of(total), 1), shown(of((each) => each.user), 1), shown(of((each) => each.system), 1),
+      ...(bytes === undefined ? [] : [shown(of((each) => (total(each) / bytes) * 1e6), 0)]), toNginx, shown(ratio(turns, 'haproxy'), 2),
+      ...(load.steady === undefined ? [] : [shown(of((each) => each.p50 ?? 0), 2), shown(of((each) => each.p99 ?? 0), 2)]), shown(of((each) => each.memory / 1e6)),
+    ];
+  });
+  for (const [name, turns] of results) {
+    const errors = turns.reduce((sum, each) => sum + each.errors, 0);
+    if (errors > 0) notes.push(`${name}: ${number(errors)} ${load.unit}s failed.`);
+  }
+  const foreign = figure([...results.values()].flat().map((each) => each.foreign));
+  if (foreign !== undefined && foreign.median > 0.02) notes.push(`Other processes and the kernel's own work took ${Math.round(foreign.median * 100)} % of the proxy's processor meanwhile.`);
+  const bars = [...results].map(([label, turns]) => {
+    const cpu = figure(turns.map(total));
+    return { label, value: cpu?.median ?? 0, spread: cpu?.spread ?? 0 };
+  });
+  return { name: load.name, title: load.title, header, rows, notes, bars };
+}
