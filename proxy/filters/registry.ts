@@ -5,7 +5,7 @@ import { PHASES } from './define.ts';
 import type { Filter, FilterDefinition } from './define.ts';
 
 /** A definition whose configuration type is no longer known; `check` stands between any value and `create`. */
-type AnyDefinition = Omit<FilterDefinition, 'create'> & { create(config: unknown): Filter };
+type AnyDefinition = Omit<FilterDefinition, 'type' | 'create'> & { readonly type: string; create(config: unknown): Filter };
 
 const NOT_FILTERS: ReadonlySet<string> = new Set(['define.ts', 'registry.ts']);
 

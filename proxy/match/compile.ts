@@ -13,7 +13,7 @@ export type { MatchInput } from './conditions.ts';
 
 export interface Compiled {
   readonly table: RoutingTable;
-  /** Of what was compiled now: routes that cannot match are left out of the table, routes whose filters cannot run answer 503. */
+  /** Of the whole table: routes that cannot match are left out of it, routes whose filters cannot run answer 503. */
   readonly errors: readonly CompileError[];
 }
 
@@ -28,13 +28,16 @@ type Indexes = ReadonlyMap<string, HostIndex<CompiledVirtualHost>>;
 export class RoutingTable {
   readonly #hosts: ShardedMap<CompiledVirtualHost>;
   readonly #indexes: Indexes;
-  /** True: some hostname is claimed twice on one listener, so that indexes cannot be changed piece by piece. */
-  readonly #contested: boolean;
+  /** Number of virtual hosts. */
+  readonly #size: number;
+  /** True: something did not compile, so that a change to one virtual host may mean something for another one. */
+  readonly #flawed: boolean;
 
-  constructor(hosts: ShardedMap<CompiledVirtualHost>, indexes: Indexes, contested: boolean) {
+  constructor(hosts: ShardedMap<CompiledVirtualHost>, size: number, indexes: Indexes, flawed: boolean) {
     this.#hosts = hosts;
+    this.#size = size;
     this.#indexes = indexes;
-    this.#contested = contested;
+    this.#flawed = flawed;
   }
 
   /** The route that answers a request; undefined: none does. */
@@ -53,7 +56,7 @@ export class RoutingTable {
 
   /** Every hostname that is served on a listener, as written and in no particular order. */
   hostnames(listener: string): readonly string[] {
-    return [...(this.#indexes.get(listener)?.names() ?? [])];
+    return this.#indexes.get(listener)?.names() ?? [];
   }
 
   /** The compiled virtual host of a key. */
@@ -62,26 +65,51 @@ export class RoutingTable {
   }
 
   /** The table after a change to some virtual hosts; its cost follows the change, not the table. The listeners stay as they are. */
-  with(change: VirtualHostChange): Compiled {
+  with({ set = {}, remove = [] }: VirtualHostChange): Compiled {
     const changes = new Map<string, CompiledVirtualHost | undefined>();
-    for (const key of change.remove ?? []) changes.set(key, undefined);
-    const set = change.set ?? {};
+    for (const key of remove) if (this.#hosts.get(key) !== undefined) changes.set(key, undefined);
     for (const key of Object.keys(set)) changes.set(key, compileVirtualHost(key, set[key] as VirtualHost, this.#hosts.get(key)));
+    if (changes.size === 0 && !this.#flawed) return { table: this, errors: [] };
     const hosts = this.#hosts.with(changes);
-    const errors: CompileError[] = [];
-    for (const host of changes.values()) if (host !== undefined) errors.push(...host.errors, ...unknownListeners(host, this.#indexes));
-    const indexes = this.#contested ? undefined : changedIndexes(this.#indexes, this.#hosts, changes);
-    if (indexes !== undefined) return { table: new RoutingTable(hosts, indexes, false), errors };
-    const built = buildIndexes([...this.#indexes.keys()], hosts);
-    return { table: new RoutingTable(hosts, built.indexes, built.errors.length > 0), errors: [...errors, ...built.errors] };
+    let size = this.#size;
+    let sound = !this.#flawed;
+    for (const [key, host] of changes) {
+      size += Number(host !== undefined) - Number(this.#hosts.get(key) !== undefined);
+      sound &&= host === undefined || errorsOf(host, this.#indexes).length === 0;
+    }
+    const indexes = sound ? changedIndexes(this.#indexes, this.#hosts, changes) : undefined;
+    return indexes === undefined ? indexed(hosts, size, [...this.#indexes.keys()]) : { table: new RoutingTable(hosts, size, indexes, false), errors: [] };
+  }
+
+  /** What became of the virtual hosts since this table was compiled; undefined: the listeners are others, and all must be compiled. */
+  changesTo({ listeners, virtualHosts }: Pick<Sections, 'listeners' | 'virtualHosts'>): VirtualHostChange | undefined {
+    const names = Object.values(listeners);
+    if (names.length !== this.#indexes.size || !names.every(({ name }) => this.#indexes.has(name))) return undefined;
+    const set: Record<string, VirtualHost> = {};
+    let kept = 0;
+    for (const key of Object.keys(virtualHosts)) {
+      const before = this.#hosts.get(key);
+      const virtualHost = virtualHosts[key] as VirtualHost;
+      if (before !== undefined) kept++;
+      if (before?.virtualHost !== virtualHost) set[key] = virtualHost;
+    }
+    const remove: string[] = [];
+    if (kept < this.#size) {
+      this.#hosts.forEach((_, key) => {
+        if (!Object.hasOwn(virtualHosts, key)) remove.push(key);
+      });
+    }
+    return { set, remove };
   }
 }
 
 /**
  * Compiles the table of a snapshot. Virtual hosts that `previous` holds as the identical object are taken over as they are; of changed ones, filters
- * whose configuration did not change are taken over with their state. `errors` are those of the whole table.
+ * whose configuration did not change are taken over with their state. With a delta at hand, `previous.with` spares looking at every key.
  */
 export function compileTable(sections: Pick<Sections, 'listeners' | 'virtualHosts'>, previous?: RoutingTable): Compiled {
+  const changes = previous?.changesTo(sections);
+  if (previous !== undefined && changes !== undefined) return previous.with(changes);
   const all = new Map<string, CompiledVirtualHost>();
   for (const key of Object.keys(sections.virtualHosts)) {
     const virtualHost = sections.virtualHosts[key] as VirtualHost;
@@ -89,22 +117,28 @@ export function compileTable(sections: Pick<Sections, 'listeners' | 'virtualHost
     all.set(key, before?.virtualHost === virtualHost ? before : compileVirtualHost(key, virtualHost, before));
   }
   const hosts = ShardedMap.empty<CompiledVirtualHost>().with(all);
-  const { indexes, errors: contests } = buildIndexes(Object.values(sections.listeners).map(({ name }) => name), hosts);
-  const errors: CompileError[] = [];
-  for (const host of all.values()) errors.push(...host.errors, ...unknownListeners(host, indexes));
-  return { table: new RoutingTable(hosts, indexes, contests.length > 0), errors: [...errors, ...contests] };
+  return indexed(hosts, all.size, Object.values(sections.listeners).map(({ name }) => name));
 }
 
-function unknownListeners(host: CompiledVirtualHost, indexes: Indexes): CompileError[] {
+/** The table of compiled virtual hosts, indexed from nothing. */
+function indexed(hosts: ShardedMap<CompiledVirtualHost>, size: number, listeners: readonly string[]): Compiled {
+  const { indexes, errors } = buildIndexes(listeners, hosts);
+  hosts.forEach((host) => errors.push(...errorsOf(host, indexes)));
+  errors.sort((a, b) => (a.virtualHost < b.virtualHost ? -1 : a.virtualHost > b.virtualHost ? 1 : 0));
+  return { table: new RoutingTable(hosts, size, indexes, errors.length > 0), errors };
+}
+
+function errorsOf(host: CompiledVirtualHost, indexes: Indexes): readonly CompileError[] {
   const unknown = host.virtualHost.listeners.filter((name) => !indexes.has(name));
-  return unknown.map((name) => ({ virtualHost: host.key, route: '', message: `there is no listener ${JSON.stringify(name)}` }));
+  if (unknown.length === 0) return host.errors;
+  return [...host.errors, ...unknown.map((name) => ({ virtualHost: host.key, route: '', message: `there is no listener ${JSON.stringify(name)}` }))];
 }
 
 /** Of two virtual hosts that claim one hostname on one listener, the one whose key sorts first has it, and the other one is an error. */
 function buildIndexes(listeners: readonly string[], hosts: ShardedMap<CompiledVirtualHost>): { indexes: Indexes; errors: CompileError[] } {
   const errors: CompileError[] = [];
   const byListener = new Map(listeners.map((name) => [name, new Map<string, CompiledVirtualHost>()]));
-  for (const [, host] of hosts.entries()) {
+  hosts.forEach((host) => {
     for (const listener of host.virtualHost.listeners) {
       const names = byListener.get(listener);
       const { hostname } = host.virtualHost;
@@ -116,7 +150,7 @@ function buildIndexes(listeners: readonly string[], hosts: ShardedMap<CompiledVi
       }
       names?.set(hostname, host);
     }
-  }
+  });
   const indexes = new Map([...byListener].map(([listener, names]) => [listener, HostIndex.empty<CompiledVirtualHost>().with(names)]));
   return { indexes, errors };
 }

@@ -21,6 +21,8 @@ export interface CompiledRoute {
   readonly conditions: readonly Condition[];
   /** `filters` with their configuration: what a later table may take over. */
   readonly active: readonly ActiveFilter[];
+  /** The index's own: the route that is tried after this one at the same place. */
+  next: CompiledRoute | undefined;
 }
 
 export interface CompiledVirtualHost {
@@ -55,7 +57,7 @@ export function compileVirtualHost(key: string, virtualHost: VirtualHost, previo
     const conditions = otherConditions(route.match);
     if ('error' in path) report(path.error);
     else if ('error' in conditions) report(conditions.error);
-    else routes.push({ ...compileFilters(route, before?.get(route.name) ?? NO_ACTIVE, report), virtualHost, order, path, conditions });
+    else routes.push({ ...compileFilters(route, before?.get(route.name) ?? NO_ACTIVE, report), virtualHost, order, path, conditions, next: undefined });
   }
   return { key, virtualHost, routes, index: new PathIndex(routes), errors };
 }

@@ -48,10 +48,11 @@ export class HostIndex<V> {
     return new HostIndex(this.#hosts.with(hosts), this.#wildcards.with(wildcards), any);
   }
 
-  /** Every name, as written. */
-  *names(): IterableIterator<string> {
-    for (const [hostname] of this.#hosts.entries()) yield hostname;
-    for (const [suffix] of this.#wildcards.entries()) yield `*${suffix}`;
-    if (this.#any !== undefined) yield '*';
+  /** Every name, as written, in no particular order. */
+  names(): string[] {
+    const names: string[] = this.#any === undefined ? [] : ['*'];
+    this.#hosts.forEach((_, hostname) => names.push(hostname));
+    this.#wildcards.forEach((_, suffix) => names.push(`*${suffix}`));
+    return names;
   }
 }

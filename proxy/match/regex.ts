@@ -3,7 +3,7 @@
 import { RE2JS } from 're2js';
 
 const MAX_LENGTH = 1_000;
-const MAX_PROGRAM = 2_000;
+const MAX_PROGRAM = 1_000;
 
 /** True: the pattern is found in the text (unless it is anchored, anywhere in it). */
 export type TextTest = (text: string) => boolean;

@@ -1,0 +1,68 @@
+// The path that is matched is the path that the endpoint gets, however the endpoint reads it.
+import test from 'ava';
+import fc from 'fast-check';
+import { compileTable } from '../../proxy/match/compile.ts';
+import { canonicalPath, parseTarget } from '../../proxy/http/target.ts';
+import { tables } from './match-arbitraries.ts';
+
+const PIECES = ['/', '/', '/', '//', '.', '..', '...', '%2e', '%2E', '%2f', '%5C', '\\', ';', '%3b', 'a', 'b', 'A', '%41', '%61', '%25', '%252e', '%c3%a9', '%c0%ae', '%00', '%0a', '%7f', '%', '%4', '|', '"', '#', '?', '&', '=', ' ', '\u00e9', '__proto__', '~', '+', '$'];
+const rawTargets = fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }).map((pieces) => `/${pieces.join('')}`);
+const anyTargets = fc.oneof(rawTargets, fc.string({ unit: 'grapheme', maxLength: 20 }), fc.string({ unit: 'binary', maxLength: 20 }));
+
+/** Path and target of what was accepted. */
+function accepted(raw: string): { path: string; target: string; query: string } | undefined {
+  const parsed = parseTarget(raw, 'GET');
+  return 'status' in parsed ? undefined : parsed;
+}
+
+test('normalising twice is normalising once', (t) => {
+  let seen = 0;
+  fc.assert(fc.property(anyTargets, (raw) => {
+    const first = accepted(raw);
+    if (first === undefined) return;
+    seen++;
+    const again = canonicalPath(first.path);
+    if (again !== first.path) throw new Error(`${first.path} became ${JSON.stringify(again)}`);
+    const whole = accepted(first.path + (first.query === '' ? '' : `?${first.query}`));
+    if (whole?.path !== first.path || whole.target !== first.path + (first.query === '' ? '' : `?${first.query}`)) throw new Error(`${first.path} is read as ${JSON.stringify(whole)}`);
+  }), { numRuns: 20_000 });
+  t.true(seen > 1000);
+});
+
+test('what is sent on has the canonical path that was matched, and no byte that ends a request line', (t) => {
+  fc.assert(fc.property(anyTargets, (raw) => {
+    const first = accepted(raw);
+    if (first === undefined) return;
+    if (accepted(first.target)?.path !== first.path) throw new Error(`${first.target} is not ${first.path}`);
+    if (!/^\/[\u0021-\u007e]*$/.test(first.target) || first.target.includes('#')) throw new Error(first.target);
+  }), { numRuns: 20_000 });
+  t.pass();
+});
+
+/** Segments as an endpoint sees them that decodes everything first, takes `\` for `/`, and cuts parameters off. */
+function carelessSegments(target: string): string[] {
+  const path = (target.split('?')[0] ?? '').replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return path.split(/[/\\]/).map((segment) => segment.split(';')[0] ?? '');
+}
+
+test('no endpoint finds dot segments in what is sent on, even if it decodes slashes and drops parameters first', (t) => {
+  fc.assert(fc.property(rawTargets, (raw) => {
+    const first = accepted(raw);
+    if (first !== undefined && carelessSegments(first.target).some((segment) => segment === '.' || segment === '..')) throw new Error(`${raw} is sent on as ${first.target}`);
+  }), { numRuns: 30_000 });
+  t.pass();
+});
+
+test('a path is routed as its canonical form is', (t) => {
+  fc.assert(fc.property(tables, rawTargets, (hosts, raw) => {
+    const first = accepted(raw);
+    if (first === undefined) return;
+    const { table } = compileTable(hosts);
+    const again = accepted(first.target);
+    for (const hostname of ['a.test', 'b.test', 'other']) {
+      const request = { hostname, method: 'GET', headers: [], query: '' };
+      if (table.match('http', { ...request, path: first.path }) !== table.match('http', { ...request, path: again?.path ?? '' })) throw new Error(raw);
+    }
+  }), { numRuns: 1000 });
+  t.pass();
+});
