@@ -7,7 +7,7 @@ export interface ReceivedRequest {
   /** In order, as sent: `[name, value]`. */
   readonly headers: readonly (readonly [string, string])[];
   /** What arrived of the body so far, decoded. */
-  body: Buffer;
+  readonly body: Buffer;
   /** The whole message arrived. */
   complete: boolean;
   /** All values of a field, by lower-case name. */
@@ -22,6 +22,7 @@ export class RequestParser {
   readonly #onComplete: (request: ReceivedRequest) => void;
   #buffer: Buffer = Buffer.alloc(0);
   #request: ReceivedRequest | undefined;
+  #parts: Buffer[] = [];
   #left = 0;
   #chunk: 'none' | 'size' | 'data' | 'data-end' | 'trailer' = 'none';
 
@@ -31,7 +32,7 @@ export class RequestParser {
   }
 
   push(bytes: Buffer): void {
-    this.#buffer = Buffer.concat([this.#buffer, bytes]);
+    this.#buffer = this.#buffer.length === 0 ? bytes : Buffer.concat([this.#buffer, bytes]);
     while (this.#step());
   }
 
@@ -55,11 +56,15 @@ export class RequestParser {
       if (!TOKEN.test(name) || hasControl(value)) throw new Error(`bad field: ${line}`);
       return [name, value];
     });
+    const parts: Buffer[] = [];
+    this.#parts = parts;
     const request: ReceivedRequest = {
       method: start[1] ?? '',
       target: start[2] ?? '',
       headers,
-      body: Buffer.alloc(0),
+      get body() {
+        return Buffer.concat(parts);
+      },
       complete: false,
       values: (name) => headers.filter(([field]) => field.toLowerCase() === name).map(([, value]) => value),
     };
@@ -111,7 +116,7 @@ export class RequestParser {
     const part = this.#buffer.subarray(0, this.#left);
     this.#buffer = this.#buffer.subarray(part.length);
     this.#left -= part.length;
-    if (this.#request !== undefined && part.length > 0) this.#request.body = Buffer.concat([this.#request.body, part]);
+    if (part.length > 0) this.#parts.push(part);
   }
 
   #complete(): void {

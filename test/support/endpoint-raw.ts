@@ -86,14 +86,8 @@ export function endpointAt(port: number, address = '127.0.0.1'): Endpoint {
   return { address, port, ready: true, serving: true, terminating: false };
 }
 
-/** A port that refuses connections. */
-export async function refusingEndpoint(): Promise<Endpoint> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return endpointAt(port);
-}
+/** Refuses connections: an address of the loopback network on which nothing listens, so that no other test can take the port. */
+export const REFUSING: Endpoint = endpointAt(1, '127.66.66.66');
 
 /** Answers with `body` and keeps the connection. */
 export function answer(body: string, headers: readonly string[] = [], status = '200 OK'): Script {
@@ -109,12 +103,18 @@ export function bytes(text: string): Script {
   return (_request, socket) => void socket.write(text, 'latin1');
 }
 
+/** Closes a connection with a reset; a TLS one without a word of TLS. */
+export function reset(socket: net.Socket): void {
+  const tcp = socket instanceof tls.TLSSocket ? (Reflect.get(socket, '_parent') as net.Socket) : socket;
+  tcp.resetAndDestroy();
+}
+
 /** Closes the connection with a reset, after these bytes. */
 export function resetAfter(text: string): Script {
   return (_request, socket) => {
-    if (text === '') socket.resetAndDestroy();
+    if (text === '') reset(socket);
     // The bytes must have been read before the reset throws away what is still under way.
-    else socket.write(text, 'latin1', () => setTimeout(() => socket.resetAndDestroy(), 100));
+    else socket.write(text, 'latin1', () => setTimeout(() => reset(socket), 100));
   };
 }
 
@@ -131,6 +131,6 @@ export function staleAfterFirst(first: Script, end: 'fin' | 'reset'): Script {
   return (request, socket, connection, nth) => {
     if (nth === 0) first(request, socket, connection, nth);
     else if (end === 'fin') socket.end();
-    else socket.resetAndDestroy();
+    else reset(socket);
   };
 }

@@ -11,7 +11,7 @@ import { tunneller } from '../../../proxy/upstream/upgrade.ts';
 import { testCluster, until } from '../../support/endpoint-call.ts';
 import { front } from '../../support/endpoint-front.ts';
 import type { Front, FrontOptions } from '../../support/endpoint-front.ts';
-import { bytes, endpointAt, rawEndpoint, refusingEndpoint, resetAfter, silent } from '../../support/endpoint-raw.ts';
+import { bytes, endpointAt, rawEndpoint, REFUSING, resetAfter, silent } from '../../support/endpoint-raw.ts';
 import type { RawEndpoint, Script } from '../../support/endpoint-raw.ts';
 import { testCa } from '../../support/endpoint-tls.ts';
 
@@ -177,7 +177,7 @@ test('bytes that the endpoint sends together with its 101 arrive behind it', asy
 });
 
 const FAILURES: readonly { title: string; endpoint(t: Teardown): Promise<Endpoint>; reason: string; status: number }[] = [
-  { title: 'a refused connection', endpoint: () => refusingEndpoint(), reason: 'UpstreamConnectionFailure', status: 502 },
+  { title: 'a refused connection', endpoint: async () => REFUSING, reason: 'UpstreamConnectionFailure', status: 502 },
   { title: 'an upgrade that is never answered', endpoint: async (t) => (await scripted(t, silent)).endpoint, reason: 'UpstreamRequestTimeout', status: 504 },
   { title: 'a reset instead of an answer', endpoint: async (t) => (await scripted(t, resetAfter(''))).endpoint, reason: 'UpstreamConnectionTermination', status: 502 },
   { title: 'garbage', endpoint: async (t) => (await scripted(t, bytes('garbage\r\n\r\n'))).endpoint, reason: 'UpstreamProtocolError', status: 502 },
@@ -199,7 +199,7 @@ test('after a failure the same connection can be given to another endpoint, with
   const echo = await echoServer(t);
   const connector = new Connector();
   const open = tunneller(connector, LINGER_MS);
-  const nowhere = await refusingEndpoint();
+  const nowhere = REFUSING;
   const made = await front(
     (cluster, endpoint, request, events) =>
       open(cluster, nowhere, request, {
@@ -321,12 +321,12 @@ test('an endpoint that dies takes the client\'s connection with it', async (t) =
 
 test('a tunnel without a byte in either direction is cut after its idle time, one with some is not', async (t) => {
   const echo = await echoServer(t);
-  const { front: made, connector } = await tunnel(t, echo.endpoint, { timeouts: { readIdleMs: 300 } });
+  const { front: made, connector } = await tunnel(t, echo.endpoint, { timeouts: { readIdleMs: 600 } });
   const client = await connect(t, made.port);
   const closed = once(client, 'close');
   for (let nth = 0; nth < 6; nth++) {
     client.send('still here');
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await new Promise((resolve) => setTimeout(resolve, 120));
   }
   t.is(client.readyState, WebSocket.OPEN);
   await closed;
