@@ -38,7 +38,10 @@ export class WorkerProcess {
     this.pid = this.#child.pid ?? 0;
     this.#child.on('message', (message) => this.#receive(message as FromWorker));
     this.#child.once('exit', (code, signal) => this.#exited(signal === null ? `exit code ${code}` : `signal ${signal}`));
-    this.#child.once('error', (error) => this.#exited(error.message));
+    // Without a process id it could not even be started, and no exit will follow.
+    this.#child.on('error', (error) => {
+      if (this.#child.pid === undefined) this.#exited(error.message);
+    });
     this.#timer = setInterval(() => this.#watch(), PING_MS);
   }
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { request } from 'node:http';
 import test from 'ava';
 import { startBackend } from '../support/fairlead-backend.ts';
+import { startDns } from '../support/fairlead-dns.ts';
 import { eventually, get } from '../support/fairlead-http.ts';
 import { documents, endpoints, ingress, service } from '../support/fairlead-manifests.ts';
 import { runCli, startFairlead, temporaryFolder } from '../support/fairlead-run.ts';
@@ -120,6 +121,17 @@ test('a broken file does not stop what was served before, and the log says where
   fairlead.write('site.yaml', `${site}\n---\n{ "kind": [`);
   await eventually('the log tells of it', () => fairlead.log.find((line) => line['level'] === 'error' && String(line['file']).endsWith('site.yaml')));
   t.is((await get(fairlead.http, '/', { host: 'shop.example.com' })).status, 200);
+});
+
+test('an ExternalName Service gets the addresses that the DNS gives, but no loopback', async (t) => {
+  const dns = await startDns(t, { 'api.example.net': ['203.0.113.7', '127.0.0.1'] });
+  const external = JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'shop' }, spec: { type: 'ExternalName', externalName: 'api.example.net', ports: [{ port: 80 }] } });
+  const files = { 'site.yaml': documents(ingress('web'), external) };
+  const fairlead = await startFairlead(t, { files, args: ['--dns-servers', dns.address] });
+  t.regex((await get(fairlead.admin, '/table')).body, /cluster shop\/web:80 .*\n {2}203\.0\.113\.7:80\n/);
+  t.regex((await get(fairlead.admin, '/problems')).body, /RefNotPermitted[^]*127\.0\.0\.1/, 'loopback is refused');
+  const { stdout } = await runCli(['explain', temporaryFolder(t, files), 'http://shop.example.com/', '--dns-servers', dns.address]);
+  t.regex(stdout, /cluster +shop\/web:80\n +203\.0\.113\.7:80/);
 });
 
 test('a port that is taken is one clear line', async (t) => {
