@@ -3,8 +3,10 @@
 import type { Exchange, Reply } from '../http/exchange.ts';
 import type { FilterConfigs } from '../table/filter.ts';
 
-/** The order in which filters run, whatever order they are configured in: who may come at all; preflights and what else is answered
- * before anybody is asked who they are; who it is; what they may do; changes; what is left to answer. */
+/**
+ * The order in which filters run, whatever order they are configured in: who may come at all; preflights and what else is answered
+ * before anybody is asked who they are; who it is; what they may do; changes; what is left to answer.
+ */
 export const PHASES = ['admit', 'cors', 'authenticate', 'authorize', 'transform', 'respond'] as const;
 export type Phase = (typeof PHASES)[number];
 

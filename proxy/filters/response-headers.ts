@@ -1,5 +1,6 @@
 // Sets, adds and removes header fields of every response of a route, whoever made it. HSTS (RFC 6797) is one use of it:
-// `set` Strict-Transport-Security, for `https` only.
+// `set` Strict-Transport-Security, for `https` only. It stands in the first phase because responses pass the filters in reverse
+// and only those that the request has passed: so it sees refusals of other filters too, and has the last word.
 import { removeField, setField } from '../http/fields.ts';
 import { isFieldValue, isToken } from '../http/syntax.ts';
 import { defineFilter, isRecord, unknownKey } from './define.ts';
@@ -32,7 +33,7 @@ const FRAMING: ReadonlySet<string> = new Set(['connection', 'content-length', 'k
 
 export default defineFilter({
   type: 'response-headers',
-  phase: 'transform',
+  phase: 'admit',
 
   check(config) {
     if (!isRecord(config)) return 'the configuration is not a record';

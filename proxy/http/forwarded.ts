@@ -45,10 +45,10 @@ export function plainAddress(address: string): string {
 export function clientOf(client: Client, headers: RawHeaders, trust: TrustedProxies): Client {
   if (!client.trusted) return client;
   const chain = getJoinedField(headers, 'x-forwarded-for');
-  const proto = firstItem(getField(headers, 'x-forwarded-proto'))?.toLowerCase();
+  const forwardedScheme = schemeOf(firstItem(getField(headers, 'x-forwarded-proto')));
   const port = forwardedPort(headers);
-  if (chain === undefined && proto === undefined && port === undefined) return client;
-  const scheme = proto === 'http' || proto === 'https' ? proto : client.scheme;
+  if (chain === undefined && forwardedScheme === undefined && port === undefined) return client;
+  const scheme = forwardedScheme ?? client.scheme;
   const address = chain === undefined ? client.address : originOf(chain, client.address, trust);
   return {
     address,
@@ -78,9 +78,24 @@ function originOf(chain: string, nearest: string, trust: TrustedProxies): string
   return address;
 }
 
+/** Some proxies say `wss` and `ws` of WebSockets. Undefined: it is neither. */
+function schemeOf(proto: string | undefined): Client['scheme'] | undefined {
+  switch (proto?.toLowerCase()) {
+    case 'https':
+    case 'wss':
+      return 'https';
+    case 'http':
+    case 'ws':
+      return 'http';
+    default:
+      return undefined;
+  }
+}
+
 /** `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]` or `[::1]:80` as an address without port. */
 function itemAddress(item: string): string | undefined {
   let text = item.trim();
+  if (isIP(text) === 4) return text;
   const bracketed = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(text);
   if (bracketed !== null) text = bracketed[1] as string;
   else if (text.includes('.')) text = text.replace(/^([\d.]+):\d{1,5}$/, '$1');

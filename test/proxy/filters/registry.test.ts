@@ -27,5 +27,5 @@ test('a filter without a definition, or with a wrong configuration, is an error 
 test('filters of one phase keep the order in which they are listed', (t) => {
   const headers = (value: string): FilterSpec => ({ type: 'response-headers', config: { set: [{ name: 'a', value }] } });
   const redirect: FilterSpec = { type: 'https-redirect', config: { status: 308 } };
-  t.deepEqual(inPhaseOrder([headers('1'), redirect, headers('2')]), [redirect, headers('1'), headers('2')]);
+  t.deepEqual(inPhaseOrder([headers('1'), redirect, headers('2')]), [headers('1'), headers('2'), redirect]);
 });

@@ -63,6 +63,7 @@ test('scheme and port of a trusted peer are believed if they make sense', (t) =>
   };
   t.deepEqual(seen(['X-Forwarded-Proto', 'HTTPS']), ['https', 443]);
   t.deepEqual(seen(['X-Forwarded-Proto', 'https, http', 'X-Forwarded-Port', '8443']), ['https', 8443]);
+  t.deepEqual(seen(['X-Forwarded-Proto', 'wss']), ['https', 443]);
   t.deepEqual(seen(['X-Forwarded-Proto', 'gopher', 'X-Forwarded-Port', '70000']), ['http', 8080]);
   t.deepEqual(seen(['X-Forwarded-Port', '0']), ['http', 8080]);
 });
