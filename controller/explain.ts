@@ -2,14 +2,14 @@
 // table and the filters of the data plane itself; this file only asks them and keeps what they said, as plain data.
 import { eligible } from '../proxy/balance/eligible.ts';
 import { FILTERS } from '../proxy/filters/registry.ts';
-import { parseAuthority } from '../proxy/http/authority.ts';
 import type { Client, Exchange, Reply, Request, ResponseWriter } from '../proxy/http/exchange.ts';
+import { requestFields } from '../proxy/http/fields.ts';
 import { RequestHead, parseRequestHead } from '../proxy/http/message-head.ts';
-import { parseTarget } from '../proxy/http/target.ts';
 import { compileTable } from '../proxy/match/compile.ts';
 import type { CompiledRoute } from '../proxy/match/compile.ts';
 import { explainMatch } from '../proxy/match/explain.ts';
 import type { Candidate, FailedCondition } from '../proxy/match/explain.ts';
+import { readRequest } from '../proxy/server/http1-request.ts';
 import type { Endpoint } from '../proxy/table/cluster.ts';
 import type { FilterSpec } from '../proxy/table/filter.ts';
 import type { Action, Route } from '../proxy/table/route.ts';
@@ -66,10 +66,9 @@ export interface Explained {
 
 const MAX_LINE = 8 * 1024;
 const MAX_FIELDS = 128;
-const UNSERVED: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);
 
 export function explain(sections: Sections, asked: AskedRequest, locate: Locate): Explained {
-  const read = readRequest(asked);
+  const read = readAsked(asked);
   if ('status' in read) return { asked, refused: read, routes: [] };
   const { request, scheme } = read;
   const protocol = scheme === 'https' ? 'HTTPS' : 'HTTP';
@@ -95,8 +94,8 @@ function outcome({ compiled, failed }: Candidate, locate: Locate): Omit<Explaine
   return { route: compiled.route, place: locate(compiled.route.origin), failed };
 }
 
-/** Reads the request as the HTTP/1.1 listener does, in the same order of checks. */
-function readRequest({ url, method, headers }: AskedRequest): { readonly request: Request; readonly scheme: 'http' | 'https' } | { readonly status: number; readonly text: string } {
+/** Reads the request with the parsers of the HTTP/1.1 listener. */
+function readAsked({ url, method, headers }: AskedRequest): { readonly request: Request; readonly scheme: 'http' | 'https' } | { readonly status: number; readonly text: string } {
   const [, scheme = 'http', authorityText = '', rest = ''] = /^(?:(https?):\/\/)?([^/?#]*)(.*)$/is.exec(url) ?? [];
   const hosted = headers.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
   const fields = [...(hosted ? [] : ['Host', authorityText]), ...headers];
@@ -105,13 +104,9 @@ function readRequest({ url, method, headers }: AskedRequest): { readonly request
   const head = new RequestHead();
   const wrong = parseRequestHead(Buffer.from(`${line}${lines}\r\n`, 'utf8').toString('latin1'), head, MAX_LINE, MAX_FIELDS);
   if (wrong !== undefined) return wrong;
-  if (UNSERVED.has(method)) return { status: 405, text: `the method ${method} is not served` };
-  const target = parseTarget(head.target, method);
-  if ('status' in target) return target;
-  const authority = parseAuthority(head.host ?? '');
-  if (authority === undefined) return { status: 400, text: 'a malformed Host' };
-  const { hostname } = authority;
-  const request: Request = { version: '1.1', method, authority: head.host ?? '', hostname, target: target.target, path: target.path, query: target.query, headers: head.headers, body: undefined };
+  const read = readRequest(head);
+  if ('refusal' in read) return read.refusal;
+  const request: Request = { ...read.request, headers: requestFields(read.request.headers) };
   return { request, scheme: scheme.toLowerCase() === 'https' ? 'https' : 'http' };
 }
 
