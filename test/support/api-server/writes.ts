@@ -120,6 +120,7 @@ export class Writes {
     metadata.creationTimestamp = live?.metadata.creationTimestamp ?? now;
     metadata.resourceVersion = live?.metadata.resourceVersion ?? '';
     if (object.spec !== undefined) metadata.generation = live === undefined ? 1 : (live.metadata.generation ?? 1) + (isDeepStrictEqual(live.spec, object.spec) ? 0 : 1);
+    if (EMPTY_BALANCER.has(object.kind)) object.status ??= { loadBalancer: {} };
     const wrong = causes(object);
     if (wrong.length > 0) throw invalid(object.kind, metadata.name ?? '', wrong);
     return object;
@@ -167,6 +168,9 @@ export class Writes {
     return { manager, operation, subresource, apiVersion: apiVersionOf(type), time: `${new Date().toISOString().slice(0, 19)}Z` };
   }
 }
+
+/** Kinds whose status always has this field. */
+const EMPTY_BALANCER = new Set(['Ingress', 'Service']);
 
 function key({ type, namespace }: Target, name: string): string {
   return `${type.namespaced ? namespace : ''}/${name}`;
