@@ -3,10 +3,9 @@
 import { AccessLog } from './observe/access-log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Server } from './server/server.ts';
-import { apply } from './table/diff.ts';
 import type { FromWorker, ToWorker, WorkerOptions } from './table/messages.ts';
 import { EMPTY_SNAPSHOT } from './table/snapshot.ts';
-import type { Delta, Snapshot } from './table/snapshot.ts';
+import type { Delta } from './table/snapshot.ts';
 
 const options = JSON.parse(process.env['FAIRLEAD_WORKER'] ?? '') as WorkerOptions;
 const metrics = new Metrics(options.index);
@@ -22,17 +21,19 @@ function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
-async function put(snapshot: Snapshot | undefined, delta?: Delta): Promise<void> {
-  if (snapshot === undefined) {
-    tell({ type: 'resync', have: server.version });
-    return;
-  }
+/** Acknowledges the table that `put` puts in force, or says why it was not. */
+async function acknowledge(version: number, put: () => Promise<Record<string, number>>): Promise<void> {
   try {
-    const ports = await server.apply(snapshot, delta);
-    tell({ type: 'applied', version: snapshot.version, ports });
+    const ports = await put();
+    tell({ type: 'applied', version, ports });
   } catch (error) {
-    tell({ type: 'refused', version: snapshot.version, error: error instanceof Error ? error.message : String(error) });
+    tell({ type: 'refused', version, error: error instanceof Error ? error.message : String(error) });
   }
+}
+
+async function change(delta: Delta): Promise<void> {
+  if (delta.base !== server.version) tell({ type: 'resync', have: server.version });
+  else await acknowledge(delta.version, () => server.applyDelta(delta));
 }
 
 async function drain(graceMs: number): Promise<void> {
@@ -47,10 +48,10 @@ process.on('message', (raw) => {
   const message = raw as ToWorker;
   switch (message.type) {
     case 'snapshot':
-      applying = applying.then(() => put(message.snapshot));
+      applying = applying.then(() => acknowledge(message.snapshot.version, () => server.apply(message.snapshot)));
       break;
     case 'delta':
-      applying = applying.then(() => put(apply(server.snapshot, message.delta), message.delta));
+      applying = applying.then(() => change(message.delta));
       break;
     case 'collect':
       tell({ type: 'stats', id: message.id, stats: metrics.stats() });

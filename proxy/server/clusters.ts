@@ -2,12 +2,14 @@
 // across swaps for as long as the cluster itself does not change.
 import type { Balancer } from '../balance/balancer.ts';
 import { createBalancer } from '../balance/create.ts';
-import type { Cluster } from '../table/cluster.ts';
+import type { Cluster, Endpoint } from '../table/cluster.ts';
 import type { Snapshot } from '../table/snapshot.ts';
 
 export interface ActiveCluster {
   readonly cluster: Cluster;
   readonly balancer: Balancer;
+  /** What the balancer was told last. */
+  endpoints: readonly Endpoint[];
 }
 
 export class Clusters {
@@ -24,19 +26,31 @@ export class Clusters {
     if (known !== undefined) return known;
     const cluster = this.#snapshot.clusters[name];
     if (cluster === undefined) return undefined;
-    const active = { cluster, balancer: createBalancer(cluster.loadBalancer, this.#snapshot.endpoints[name] ?? []) };
+    const endpoints = this.#snapshot.endpoints[name] ?? NO_ENDPOINTS;
+    const active = { cluster, balancer: createBalancer(cluster.loadBalancer, endpoints), endpoints };
     this.#active.set(name, active);
     return active;
   }
 
-  /** Takes over a new table; balancers of clusters that stay are told of their endpoints. */
+  /** Takes over a new table. */
   swap(snapshot: Pick<Snapshot, 'clusters' | 'endpoints'>): void {
-    const before = this.#snapshot;
     this.#snapshot = snapshot;
-    for (const [name, active] of this.#active) {
-      const cluster = snapshot.clusters[name];
-      if (cluster !== active.cluster) this.#active.delete(name);
-      else if (snapshot.endpoints[name] !== before.endpoints[name]) active.balancer.update(snapshot.endpoints[name] ?? []);
+    this.changed(this.#active.keys());
+  }
+
+  /** These clusters, or their endpoints, may have changed; balancers of clusters that stay are told of their endpoints. */
+  changed(names: Iterable<string>): void {
+    for (const name of names) {
+      const active = this.#active.get(name);
+      if (active === undefined) continue;
+      const endpoints = this.#snapshot.endpoints[name] ?? NO_ENDPOINTS;
+      if (this.#snapshot.clusters[name] !== active.cluster) this.#active.delete(name);
+      else if (endpoints !== active.endpoints) {
+        active.endpoints = endpoints;
+        active.balancer.update(endpoints);
+      }
     }
   }
 }
+
+const NO_ENDPOINTS: readonly Endpoint[] = [];

@@ -2,7 +2,7 @@
 // client. One object per request that is also the handler of the upstream's events, so that nothing else is allocated.
 import type { Exchange, ProxyError, RawHeaders, Reply, Request } from '../http/exchange.ts';
 import { getField, removeField, requestFields, responseFields } from '../http/fields.ts';
-import { setForwarded } from '../http/forwarded.ts';
+import { requestedAuthority, setForwarded } from '../http/forwarded.ts';
 import type { CompiledRoute, RoutingTable } from '../match/compile.ts';
 import type { ExchangeObserver } from '../observe/observer.ts';
 import type { Pick } from '../balance/balancer.ts';
@@ -50,6 +50,8 @@ class RequestLife implements UpstreamHandler {
   readonly #exchange: Exchange;
   readonly #listener: string;
   readonly #service: Service;
+  /** What the endpoint gets as Host. */
+  #authority = '';
   #compiled: CompiledRoute | undefined;
   #active: ActiveCluster | undefined;
   #call: UpstreamCall | undefined;
@@ -70,10 +72,15 @@ class RequestLife implements UpstreamHandler {
 
   run(): void {
     const exchange = this.#exchange;
+    const { request } = exchange;
     exchange.response.onClose = () => this.#clientGone();
     try {
-      exchange.request.headers = requestFields(exchange.request.headers);
-      const compiled = this.#service.table.match(this.#listener, exchange.request);
+      // Before any filter, so that what filters add about the client is not taken for the client's own claim.
+      const headers = requestFields(request.headers);
+      this.#authority = requestedAuthority(exchange.client, request);
+      setForwarded(headers, exchange.client, request, exchange.id);
+      request.headers = headers;
+      const compiled = this.#service.table.match(this.#listener, request);
       if (compiled === undefined) {
         this.#reply(NO_ROUTE);
         return;
@@ -168,12 +175,11 @@ class RequestLife implements UpstreamHandler {
     const { request } = exchange;
     const headers = request.headers.slice();
     removeField(headers, 'host');
-    setForwarded(headers, exchange.client, request, exchange.id);
     const { timeouts } = this.#service;
     return {
       method: request.method,
       target: request.target,
-      authority: request.authority,
+      authority: this.#authority,
       headers,
       body: request.body,
       timeouts: {

@@ -3,8 +3,10 @@
 import type { Duplex } from 'node:stream';
 import type { Exchange } from '../http/exchange.ts';
 import { compileTable } from '../match/compile.ts';
-import type { Compiled } from '../match/compile.ts';
+import type { Compiled, RoutingTable } from '../match/compile.ts';
 import type { ExchangeObserver } from '../observe/observer.ts';
+import { applyInPlace, ownSnapshot } from '../table/diff.ts';
+import type { OwnSnapshot } from '../table/diff.ts';
 import type { WorkerOptions } from '../table/messages.ts';
 import type { Delta, Snapshot } from '../table/snapshot.ts';
 import { Dispatchers } from '../upstream/dispatchers.ts';
@@ -33,15 +35,15 @@ export class Server implements ServerContext {
   readonly #service: Service;
   readonly #dispatchers: Dispatchers;
   readonly #contexts = new SecureContexts();
-  #snapshot: Snapshot;
+  #snapshot: OwnSnapshot;
 
   constructor(options: Pick<WorkerOptions, 'limits' | 'timeouts'>, empty: Snapshot, observers: readonly ExchangeObserver[], connections: ConnectionObserver) {
     this.limits = completeLimits(options.limits);
-    this.#snapshot = empty;
+    this.#snapshot = ownSnapshot(empty);
     this.#dispatchers = new Dispatchers();
     this.#service = {
       table: compileTable(empty).table,
-      clusters: new Clusters(empty),
+      clusters: new Clusters(this.#snapshot),
       upstream: new UndiciUpstream(this.#dispatchers),
       tunnels: new Tunnels(tunneller(this.#dispatchers.connector)),
       timeouts: options.timeouts,
@@ -64,25 +66,37 @@ export class Server implements ServerContext {
     return this.#snapshot;
   }
 
-  /** Puts a table in force; `delta`: what made it out of the present one, so that the cost follows the change. Resolves to the ports once every listener accepts; rejects if one cannot, or a route does not compile. */
-  async apply(snapshot: Snapshot, delta?: Delta): Promise<Record<string, number>> {
-    const before = this.#snapshot;
-    const { table, errors } = this.#compile(snapshot, delta);
-    const first = errors[0];
-    if (first !== undefined) throw new Error(`route ${first.route} of ${first.virtualHost}: ${first.message}`);
-    this.#snapshot = snapshot;
-    this.#service.table = table;
-    this.#service.clusters.swap(snapshot);
-    if (snapshot.endpoints !== before.endpoints || snapshot.clusters !== before.clusters) this.#dispatchers.retain(snapshot);
-    if (!this.draining && snapshot.listeners !== before.listeners) await this.#listeners.apply(Object.values(snapshot.listeners));
-    return this.#listeners.ports();
+  /** Puts a whole table in force. Resolves to the ports once every listener accepts; rejects if one cannot, or a route does not compile. */
+  async apply(snapshot: Snapshot): Promise<Record<string, number>> {
+    const service = this.#service;
+    service.table = compiled(compileTable(snapshot, service.table));
+    const own = ownSnapshot(snapshot);
+    this.#snapshot = own;
+    service.clusters.swap(own);
+    this.#dispatchers.retain(own);
+    return this.#listen();
   }
 
-  #compile(snapshot: Snapshot, delta: Delta | undefined): Compiled {
-    const { table } = this.#service;
-    if (delta === undefined || snapshot.listeners !== this.#snapshot.listeners) return compileTable(snapshot, table);
-    if (delta.set.virtualHosts === undefined && delta.remove.virtualHosts === undefined) return { table, errors: [] };
-    return table.with({ set: delta.set.virtualHosts, remove: delta.remove.virtualHosts });
+  /** Puts a change in force, at a cost that follows the change; its base must be the present version. Rejects as `apply` does. */
+  async applyDelta(delta: Delta): Promise<Record<string, number>> {
+    const service = this.#service;
+    const { set, remove } = delta;
+    const listenersChange = set.listeners !== undefined || remove.listeners !== undefined;
+    if (set.virtualHosts !== undefined || remove.virtualHosts !== undefined) {
+      service.table = compiled(service.table.with({ set: set.virtualHosts, remove: remove.virtualHosts }));
+    }
+    applyInPlace(this.#snapshot, delta);
+    const touched = [...Object.keys(set.clusters ?? {}), ...Object.keys(set.endpoints ?? {}), ...(remove.clusters ?? []), ...(remove.endpoints ?? [])];
+    service.clusters.changed(touched);
+    if (touched.length > 0) this.#dispatchers.retain(this.#snapshot);
+    if (!listenersChange) return this.#listeners.ports();
+    service.table = compiled(compileTable(this.#snapshot, service.table));
+    return this.#listen();
+  }
+
+  async #listen(): Promise<Record<string, number>> {
+    if (!this.draining) await this.#listeners.apply(Object.values(this.#snapshot.listeners));
+    return this.#listeners.ports();
   }
 
   serve(exchange: Exchange, listener: string): void {
@@ -128,4 +142,11 @@ export class Server implements ServerContext {
     this.deadlines.stop();
     await this.#dispatchers.close();
   }
+}
+
+/** A table with an error is not put in force: the controller compiles what it publishes, so this is a bug on one side. */
+function compiled({ table, errors }: Compiled): RoutingTable {
+  const first = errors[0];
+  if (first !== undefined) throw new Error(`route ${first.route} of ${first.virtualHost}: ${first.message}`);
+  return table;
 }
