@@ -21,6 +21,9 @@ import { VERSION } from './version.ts';
 
 /** How long the first table waits for the names of ExternalName Services. */
 const FIRST_NAMES_MS = 2000;
+/** Problems are logged this long after they appear, and in a burst of changes once per pause. */
+const PROBLEMS_SOON_MS = 20;
+const PROBLEMS_PAUSE_MS = 1000;
 
 /** Where it really listens. */
 export interface Ports {
@@ -41,6 +44,8 @@ export class Fairlead {
   readonly #problemLog: ProblemLog;
   readonly #refusals = new Map<number, Problem>();
   #admin: { readonly server: Server; readonly port: number } | undefined;
+  #problemTimer: NodeJS.Timeout | undefined;
+  #problemsToldAt = -Infinity;
   #started = false;
   #draining = false;
 
@@ -101,6 +106,7 @@ export class Fairlead {
     await pause(shutdownDelayMs);
     await this.#publisher.drain(drainTimeoutMs);
     this.#reconciler.stop();
+    clearTimeout(this.#problemTimer);
     this.#dns.stop();
     await this.#source.stop();
     this.#admin?.server.closeAllConnections();
@@ -130,7 +136,7 @@ export class Fairlead {
     const first = this.#publisher.version === 0;
     const published = this.#publisher.publish(result.sections, first ? undefined : result.touched, seenAt);
     this.#metrics.publishSeconds.observe((performance.now() - startedAt) / 1000);
-    this.#problemLog.update(this.#problems());
+    this.#tellProblems();
     if (published !== undefined) this.#log.info({ table: published.version }, `table ${published.version}: ${describeEdits(published.edits) || 'empty'}`);
   }
 
@@ -160,7 +166,16 @@ export class Fairlead {
       message: `table ${version} could not be put in force: ${error.slice(0, 200)}`,
       effect: 'None',
     });
-    this.#problemLog.update(this.#problems());
+    this.#tellProblems();
+  }
+
+  /** Soon, but not with every table: to compare all Problems costs more than to publish one endpoint. */
+  #tellProblems(): void {
+    this.#problemTimer ??= setTimeout(() => {
+      this.#problemTimer = undefined;
+      this.#problemsToldAt = performance.now();
+      this.#problemLog.update(this.#problems());
+    }, Math.max(PROBLEMS_SOON_MS, this.#problemsToldAt + PROBLEMS_PAUSE_MS - performance.now()));
   }
 
   #workerExit(index: number, reason: string, expected: boolean): void {
