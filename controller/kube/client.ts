@@ -1,6 +1,6 @@
-// Requests to the API server: raw JSON over one pool of connections. The identity is read again every minute and after
-// every 401, so a rotated token is used for the next request and a new CA for the next connection; watches that are open
-// stay open.
+// Requests to the API server: raw JSON over one pool of connections. The identity is read again every minute, after every
+// 401 and after every failed connection, so a rotated token is used for the next request and a new CA for the next
+// connection; watches that are open stay open.
 import { Pool } from 'undici';
 import type { Dispatcher } from 'undici';
 import { ApiError, apiError } from './api-error.ts';
@@ -84,7 +84,10 @@ export class KubeClient {
   async #send(request: KubeRequest, options: { signal: AbortSignal | undefined; headersTimeout: number; bodyTimeout: number }): Promise<Dispatcher.ResponseData> {
     if (this.#now() - this.#readAt >= REREAD_MS) await this.#reread();
     const identity = this.#identity;
-    const response = await this.#dispatch(request, options);
+    const response = await this.#dispatch(request, options).catch((error: unknown) => {
+      this.#readAt = Number.NEGATIVE_INFINITY;
+      throw error;
+    });
     if (response.statusCode !== 401) return checked(response);
     await response.body.dump();
     await this.#reread();

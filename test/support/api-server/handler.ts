@@ -25,6 +25,8 @@ export interface Parts {
   /** Plurals of resources that this server does not have. */
   readonly hidden: Set<string>;
   bookmarkEveryMs: number;
+  /** Resets the connection that comes from this port. */
+  reset(port: number | undefined): void;
 }
 
 /** A request as the log of the server keeps it. */
@@ -82,7 +84,7 @@ export class Handler {
     this.#onSeen({ at: performance.now(), verb, resource: type.plural, namespace, name: name || narrowedTo, subresource, user: user.name, query });
     const fault = this.#parts.faults.strike(verb, type.plural, user.name);
     if (fault?.type === 'hang') return;
-    if (fault?.type === 'reset') return void request.socket.resetAndDestroy();
+    if (fault?.type === 'reset') return this.#parts.reset(request.socket.remotePort);
     if (fault?.type === 'status') throw new ApiFailure(fault.code, fault.code === 410 ? 'Expired' : fault.code === 429 ? 'TooManyRequests' : 'InternalError', 'this was commanded', fault.retryAfterSeconds);
     this.#parts.access.authorize(user, { verb, type, subresource, namespace, name: name || narrowedTo });
     if (verb === 'watch') return this.#watch(operation, response, fault);
@@ -104,7 +106,7 @@ export class Handler {
       timeoutMs: timeoutSeconds * 1000,
       bookmarkEveryMs: this.#parts.bookmarkEveryMs,
       fault: fault as WatchFault | undefined,
-    }, response, () => this.#watches.delete(watch));
+    }, response, () => this.#watches.delete(watch), () => this.#parts.reset(response.socket?.remotePort));
     this.#watches.add(watch);
   }
 

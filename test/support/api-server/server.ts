@@ -33,7 +33,8 @@ export class ApiServer {
   readonly requests: Seen[] = [];
   readonly #parts: Parts;
   readonly #handler: Handler;
-  readonly #sockets = new Set<Socket>();
+  /** Connections below TLS, by the client's port. */
+  readonly #sockets = new Map<number | undefined, Socket>();
   #certificate = selfSigned({ hostnames: ['127.0.0.1', 'localhost'] });
   #server: Server | undefined;
   #port: number;
@@ -43,7 +44,7 @@ export class ApiServer {
     this.access = new Access(this.store);
     this.access.addToken(ADMIN_TOKEN, ADMIN);
     this.#port = port;
-    this.#parts = { store: this.store, writes: new Writes(this.store), pages: new Pages(), access: this.access, faults: this.faults, hidden: new Set(), bookmarkEveryMs };
+    this.#parts = { store: this.store, writes: new Writes(this.store), pages: new Pages(), access: this.access, faults: this.faults, hidden: new Set(), bookmarkEveryMs, reset: (port) => this.#sockets.get(port)?.resetAndDestroy() };
     this.#handler = new Handler(this.#parts, (seen) => this.requests.push(seen));
     for (const namespace of ['default', 'kube-system']) this.write({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   }
@@ -70,8 +71,9 @@ export class ApiServer {
   async start(): Promise<void> {
     const server = createServer({ cert: this.#certificate.chainPem, key: this.#certificate.keyPem }, (request, response) => void this.#handler.serve(request, response));
     server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.on('close', () => this.#sockets.delete(socket)).on('error', () => undefined);
+      const port = socket.remotePort;
+      this.#sockets.set(port, socket);
+      socket.on('close', () => this.#sockets.delete(port)).on('error', () => undefined);
     });
     server.on('tlsClientError', () => undefined);
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(this.#port, '127.0.0.1', resolve));
@@ -96,7 +98,7 @@ export class ApiServer {
   }
 
   resetConnections(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets.values()) socket.resetAndDestroy();
   }
 
   /** A new key and certificate for new connections; the old trust anchor no longer fits. */

@@ -20,8 +20,8 @@ export interface WatchRequest {
   readonly fault: WatchFault | undefined;
 }
 
-/** Answers with the watch until its time is over or the client leaves. `onEnd` is called once. Throws 410 before anything is sent. */
-export function serveWatch(store: Store, request: WatchRequest, response: ServerResponse, onEnd: () => void): { stop(): void } {
+/** Answers with the watch until its time is over or the client leaves. `onEnd` is called once, `reset` to cut the connection. Throws 410 before anything is sent. */
+export function serveWatch(store: Store, request: WatchRequest, response: ServerResponse, onEnd: () => void, reset: () => void): { stop(): void } {
   const resource = resourceKey(request.type);
   const fromStart = request.resourceVersion === '' || request.resourceVersion === '0';
   const since = fromStart ? store.revision : Number(request.resourceVersion);
@@ -30,7 +30,7 @@ export function serveWatch(store: Store, request: WatchRequest, response: Server
 
   response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
   response.flushHeaders();
-  const out = new Lines(response, request.fault);
+  const out = new Lines(response, request.fault, reset);
   if (request.fault?.type === 'goneEvent') out.error(expired(`too old resource version: ${request.resourceVersion} (${store.revision})`));
 
   for (const { json } of initial) out.event('ADDED', json);
@@ -75,13 +75,15 @@ function asSeenBy({ namespace, selector }: WatchRequest, { type, key, before, no
 class Lines {
   readonly #response: ServerResponse;
   readonly #fault: WatchFault | undefined;
+  readonly #reset: () => void;
   #sent = 0;
   #dead = false;
   #held: string[] = [];
 
-  constructor(response: ServerResponse, fault: WatchFault | undefined) {
+  constructor(response: ServerResponse, fault: WatchFault | undefined, reset: () => void) {
     this.#response = response;
     this.#fault = fault;
+    this.#reset = reset;
   }
 
   event(type: string, json: string): void {
@@ -125,7 +127,7 @@ class Lines {
     }
     if (fault.type === 'errorEvent') return this.error(new ApiFailure(fault.code, 'InternalError', 'an error was commanded'));
     this.#dead = true;
-    if (fault.type === 'resetWatch') this.#response.socket?.resetAndDestroy();
+    if (fault.type === 'resetWatch') this.#reset();
   }
 
   #hold(line: string, size: number): void {
