@@ -124,7 +124,7 @@ export class Server implements ServerContext {
   async drain(graceMs: number): Promise<void> {
     this.draining = true;
     this.#listeners.close();
-    for (const connection of [...this.#connections]) connection.drain();
+    for (const connection of this.#connections) connection.drain();
     this.#service.tunnels.drain(graceMs);
     const deadline = performance.now() + graceMs;
     while ((this.#connections.size > 0 || this.#service.tunnels.size > 0) && performance.now() < deadline) {
@@ -137,7 +137,7 @@ export class Server implements ServerContext {
   async close(): Promise<void> {
     this.draining = true;
     this.#listeners.close();
-    for (const connection of [...this.#connections]) connection.destroy();
+    for (const connection of this.#connections) connection.destroy();
     this.#service.tunnels.destroy();
     this.deadlines.stop();
     await this.#dispatchers.close();

@@ -61,7 +61,7 @@ export class Http1Client extends Dispatcher implements ConnectionOwner {
   override destroy(error?: Error | null | (() => void), callback?: () => void): Promise<void> {
     const done = this.close();
     const cause = error instanceof Error ? error : undefined;
-    for (const connection of [...this.#connections]) connection.destroy(cause);
+    for (const connection of this.#connections) connection.destroy(cause);
     return done.then(() => (typeof error === 'function' ? error() : callback?.()));
   }
 }

@@ -83,7 +83,7 @@ function readField(line: string): [string, string] {
   const colon = line.indexOf(':');
   const name = line.slice(0, colon);
   const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '');
-  if (colon <= 0 || !TOKEN.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value)) throw new StrictHttpError(`field line ${JSON.stringify(line)}`);
+  if (colon <= 0 || !TOKEN.test(name) || hasControl(value)) throw new StrictHttpError(`field line ${JSON.stringify(line)}`);
   return [name.toLowerCase(), value];
 }
 
@@ -127,4 +127,9 @@ function readChunks(bytes: Buffer, at: number): { body: Buffer; trailers: [strin
     trailers.push(readField(bytes.toString('latin1', at, lineEnd)));
     at = lineEnd + 2;
   }
+}
+
+/** Control characters other than tab. */
+function hasControl(text: string): boolean {
+  return [...text].some((character) => (character < ' ' && character !== '\t') || character === '\u007f');
 }
