@@ -36,17 +36,14 @@ export async function startBackend(folder: string, cpus: string | undefined): Pr
     listen 127.0.0.1:${port} backlog=4096;
     listen 127.0.0.1:${secondPort} backlog=4096;
     location / { return 200 "${small}"; }
-    location = /post { return 200 "ok"; }
     location /files/ { root ${folder}; }
   }
   server {
     listen 127.0.0.1:${grpcPort} http2;
-    location / {
-      root ${join(folder, 'files')};
-      default_type application/grpc;
-      error_page 405 =200 /unary;
-      add_trailer grpc-status 0 always;
-    }
+    root ${join(folder, 'files')};
+    default_type application/grpc;
+    error_page 404 =200 /unary;
+    add_trailer grpc-status 0 always;
   }`));
   const program: Program = start('nginx', ['-p', folder, '-c', file], { cpus });
   await waitFor(program, 'the endpoint', () => answers(port));

@@ -4,7 +4,7 @@ import { busyTime, cpuOf, memoryOf } from '../run/meters.ts';
 import { client } from '../run/generators.ts';
 import type { ClientOrder, Counts } from '../run/generators.ts';
 import type { Bed } from '../run/bed.ts';
-import type { Peer, PeerName, Running, Setup } from '../peers/peer.ts';
+import type { Peer, PeerName, Protocol, Running } from '../peers/peer.ts';
 import { figure, number, shown } from '../report/stats.ts';
 import type { Section } from '../report/table.ts';
 
@@ -16,7 +16,7 @@ export interface LoadCase {
   readonly title: string;
   /** What is counted. */
   readonly unit: 'request' | 'message';
-  readonly protocol: Setup['upstream']['protocol'];
+  readonly protocol: Protocol;
   readonly table?: { readonly hosts: number; readonly paths: number };
   /** As much load as the generator can make, for a number of seconds. */
   load(target: Running, seconds: number, cpus: string | undefined): Promise<Counts>;

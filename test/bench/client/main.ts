@@ -12,8 +12,8 @@ const LEAD_IN_MS = 300;
 const LAST_ANSWERS_MS = 2000;
 
 const order = JSON.parse(process.argv[2] ?? '{}') as Order;
-const free = await openLinks(order);
-const links = [...free];
+const links = order.rate === undefined ? [] : await openLinks(order);
+const free = [...links];
 const latencies: number[] = [];
 let requests = 0;
 let errors = 0;
@@ -65,8 +65,14 @@ async function closedLoop(): Promise<void> {
   going = false;
 }
 
+/** A few at a time, so that the proxy needs no more than a few connections upstream. */
 async function openAndWait(): Promise<void> {
-  await Promise.all(links.map((link) => new Promise<void>((resolve) => request(link, start, () => resolve()))));
+  const OPENING = 32;
+  while (links.length < order.connections) {
+    const some = await openLinks({ ...order, connections: Math.min(OPENING, order.connections - links.length) });
+    await Promise.all(some.map((link) => new Promise<void>((resolve) => request(link, start, () => resolve()))));
+    links.push(...some);
+  }
   console.log(JSON.stringify({ open: links.length, errors }));
   for await (const _ of process.stdin) continue;
 }

@@ -5,10 +5,13 @@ import type { StartOptions } from '../run/process.ts';
 export const PEER_NAMES = ['nginx', 'haproxy', 'caddy', 'http-proxy', 'fairlead'] as const;
 export type PeerName = (typeof PEER_NAMES)[number];
 
+/** Of what an upstream is asked: `upload` is HTTP as well, to an endpoint that takes bodies. */
+export type Protocol = 'http' | 'upload' | 'websocket' | 'grpc';
+
 export interface Setup {
   /** The peer's own, empty. */
   readonly folder: string;
-  readonly upstream: { readonly port: number; readonly protocol: 'http' | 'websocket' | 'grpc' };
+  readonly upstream: { readonly port: number; readonly protocol: Protocol };
   readonly certificate: CertificateFiles;
   readonly workers: number;
   readonly cpus: StartOptions['cpus'];

@@ -5,10 +5,10 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startBackend } from '../backend/nginx.ts';
-import type { CertificateFiles, Peer, Running, Setup } from '../peers/peer.ts';
+import type { CertificateFiles, Peer, Protocol, Running, Setup } from '../peers/peer.ts';
 import { runToEnd, start, waitFor } from './process.ts';
 
-const WEBSOCKET = fileURLToPath(new URL('../backend/websocket.ts', import.meta.url));
+const RAW = fileURLToPath(new URL('../backend/raw.ts', import.meta.url));
 
 export interface Cpus {
   readonly proxy: string | undefined;
@@ -19,33 +19,32 @@ export interface Cpus {
 export interface Bed {
   readonly cpus: Cpus;
   readonly folder: string;
-  readonly ports: Readonly<Record<Setup['upstream']['protocol'], number>>;
+  readonly ports: Readonly<Record<Protocol, number>>;
   /** Of a second endpoint for HTTP. */
   readonly secondPort: number;
   readonly certificates: Readonly<Record<'ecdsa' | 'rsa', CertificateFiles>>;
   /** Starts a peer in a new folder; what is not said is as in the plain case: one worker, the P-256 certificate, one route. */
-  start(peer: Peer, setup?: Partial<Setup> & { readonly protocol?: Setup['upstream']['protocol'] }): Promise<Running>;
+  start(peer: Peer, setup?: Partial<Setup> & { readonly protocol?: Protocol }): Promise<Running>;
   /** Ends the endpoints and removes the folder. */
   close(): Promise<void>;
 }
 
+/** Where everybody runs; with one processor, where the kernel likes. */
 export function placement(processors = availableParallelism()): Cpus {
   if (processors < 2) return { proxy: undefined, load: undefined, backend: undefined };
   return { proxy: '0', load: '1', backend: processors < 3 ? '1' : '2' };
 }
 
-/** `pinned`: false lets everything run where the kernel puts it. */
-export async function makeBed(pinned = true): Promise<Bed> {
+export async function makeBed(cpus = placement()): Promise<Bed> {
   const folder = mkdtempSync(join(tmpdir(), 'fairlead-bench-'));
-  const cpus = pinned ? placement() : placement(1);
   const certificates = {
     ecdsa: await makeCertificate(folder, 'ecdsa', ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']),
     rsa: await makeCertificate(folder, 'rsa', ['-newkey', 'rsa:2048']),
   };
   const backend = await startBackend(join(folder, 'endpoint'), cpus.backend);
-  const websocket = start(process.execPath, [WEBSOCKET], { cpus: cpus.backend });
-  const websocketPort = await waitFor(websocket, 'the WebSocket endpoint', () => /^\d+/.exec(websocket.output())?.[0]);
-  const ports = { http: backend.port, websocket: Number(websocketPort), grpc: backend.grpcPort };
+  const raw = start(process.execPath, [RAW], { cpus: cpus.backend });
+  const rawPort = Number(await waitFor(raw, 'the endpoint for uploads', () => /^\d+/.exec(raw.output())?.[0]));
+  const ports = { http: backend.port, upload: rawPort, websocket: rawPort, grpc: backend.grpcPort };
   let started = 0;
   return {
     cpus, folder, ports, certificates, secondPort: backend.secondPort,
@@ -55,7 +54,7 @@ export async function makeBed(pinned = true): Promise<Bed> {
       return peer.start({ folder: own, upstream: { port: ports[protocol], protocol }, certificate: certificates.ecdsa, workers: 1, cpus: cpus.proxy, ...setup });
     },
     async close() {
-      await Promise.all([backend.stop(), websocket.stop()]);
+      await Promise.all([backend.stop(), raw.stop()]);
       rmSync(folder, { recursive: true, force: true });
     },
   };
