@@ -61,6 +61,7 @@ const CHILD_PROCESS_PLACES: readonly string[] = ['controller/publish/', 'control
 const READING: ReadonlySet<string> = new Set(['readFileSync', 'statSync', 'lstatSync', 'fstatSync', 'readdirSync', 'realpathSync', 'existsSync', 'watch', 'readFile', 'stat', 'readdir', 'realpath', 'constants']);
 const WRITING: ReadonlyMap<string, readonly string[]> = new Map([
   ['proxy/observe/line-writer.ts', ['openSync']],
+  ['controller/state-dir.ts', ['mkdir', 'open', 'rename', 'unlink']],
   ['controller/cli/run.ts', ['openSync', 'closeSync', 'writeSync']],
   ['controller/demo.ts', ['mkdirSync', 'mkdtempSync', 'writeFileSync', 'rmSync']],
 ]);
