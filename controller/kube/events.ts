@@ -1,0 +1,157 @@
+// Tells Problems as Events on the objects at fault, so that `kubectl describe` shows them: by the leader alone, ten a second at
+// most. An Event that is there already (from another replica, or before a restart) is counted up instead of written twice.
+// https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ (core/v1, which describe and get show alike)
+import type { Origin } from '../../proxy/table/origin.ts';
+import type { Problem } from '../model/problem.ts';
+import { errorText, isConflict, isNotFound } from './api-error.ts';
+import type { KubeClient } from './client.ts';
+import { EventBook } from './event-book.ts';
+import type { DueEvent } from './event-book.ts';
+import { sleep } from './gate.ts';
+import type { KubeLog } from './notes.ts';
+import type { Kind } from './objects.ts';
+import { apiVersion, isNamespaced } from './resources.ts';
+import { KINDS } from './state.ts';
+
+export interface EventOptions {
+  readonly client: KubeClient;
+  readonly log: KubeLog;
+  /** Who this replica is. */
+  readonly identity: string;
+  isLeader(): boolean;
+  /** Empty: there is no such object. */
+  uidOf(origin: Origin): string;
+  /** Between two Events; 100 ms. */
+  readonly paceMs?: number;
+}
+
+const RETRY_MS = 5_000;
+const MAX_MESSAGE = 1000;
+const SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
+const KNOWN_KINDS: ReadonlySet<string> = new Set(KINDS);
+
+export class EventWriter {
+  readonly #options: EventOptions;
+  readonly #book = new EventBook();
+  readonly #abort = new AbortController();
+  #running: Promise<void> | undefined;
+  /** Events created or counted up since the start. */
+  written = 0;
+
+  constructor(options: EventOptions) {
+    this.#options = options;
+  }
+
+  /** Events that wait for their turn, or for this replica to lead. */
+  get waiting(): number {
+    return this.#book.waiting;
+  }
+
+  /** All Problems that there are now. */
+  update(problems: readonly Problem[]): void {
+    this.#book.update(problems, ({ origin }) => this.#isObject(origin), performance.now());
+    this.check();
+  }
+
+  /** Leadership may have changed. */
+  check(): void {
+    if (this.#running !== undefined || this.#book.waiting === 0 || !this.#options.isLeader() || this.#abort.signal.aborted) return;
+    this.#running = this.#run().catch((error: unknown) => {
+      if (!this.#abort.signal.aborted) throw error;
+    }).finally(() => {
+      this.#running = undefined;
+      this.check();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#options.isLeader()) {
+      const due = this.#book.next(performance.now());
+      if (due === undefined) return;
+      const uid = this.#options.uidOf(due.problem.origin);
+      // Objects that went meanwhile need no Event.
+      if (uid === '') continue;
+      let pauseMs = this.#options.paceMs ?? 100;
+      try {
+        await this.#tell(due, uid);
+        this.written++;
+      } catch (error) {
+        this.#abort.signal.throwIfAborted();
+        this.#options.log.warn({ reason: errorText(error) }, 'an Event cannot be written');
+        // A refusal of this very Event would be repeated for ever; anything else passes.
+        if (!isRefused(error)) {
+          this.#book.again(due);
+          pauseMs = RETRY_MS;
+        }
+      }
+      await sleep(pauseMs, this.#abort.signal);
+    }
+  }
+
+  async #tell({ id, problem }: DueEvent, uid: string): Promise<void> {
+    const { client, identity } = this.#options;
+    const { origin } = problem;
+    const namespace = origin.namespace === '' ? 'default' : origin.namespace;
+    const name = `${origin.name.slice(0, 230)}.${id}`;
+    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;
+    const now = `${new Date().toISOString().slice(0, 19)}Z`;
+    const { signal } = this.#abort;
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name, namespace },
+      involvedObject: {
+        apiVersion: apiVersion(origin.kind as Kind), kind: origin.kind, name: origin.name, uid,
+        ...(origin.namespace === '' ? {} : { namespace: origin.namespace }),
+        ...(origin.field === undefined ? {} : { fieldPath: origin.field }),
+      },
+      reason: problem.reason,
+      message: messageOf(problem),
+      type: 'Warning',
+      source: { component: 'fairlead' },
+      reportingComponent: 'fairlead.dev/ingress-controller',
+      reportingInstance: identity.slice(0, 128),
+      firstTimestamp: now,
+      lastTimestamp: now,
+      count: 1,
+    };
+    try {
+      await client.request({ method: 'POST', path, body, signal });
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      await this.#countUp(`${path}/${encodeURIComponent(name)}`, now);
+    }
+  }
+
+  async #countUp(path: string, now: string): Promise<void> {
+    const { client } = this.#options;
+    const { signal } = this.#abort;
+    try {
+      const event = await client.request({ path, signal });
+      const count = (event as { count?: unknown } | undefined)?.count;
+      await client.request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body: { count: typeof count === 'number' ? count + 1 : 2, lastTimestamp: now }, signal });
+    } catch (error) {
+      // It ran out between the two.
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  #isObject(origin: Origin): boolean {
+    return KNOWN_KINDS.has(origin.kind) && SUBDOMAIN.test(origin.name) && (!isNamespaced(origin.kind as Kind) || SUBDOMAIN.test(origin.namespace)) && this.#options.uidOf(origin) !== '';
+  }
+}
+
+function messageOf({ origin, message, hint }: Problem): string {
+  const text = `${origin.field === undefined ? '' : `${origin.field}: `}${message}${hint === undefined ? '' : `. ${hint}`}`;
+  return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE - 1)}…` : text;
+}
+
+function isRefused(error: unknown): boolean {
+  const status = (error as { status?: unknown } | undefined)?.status;
+  return status === 400 || status === 404 || status === 409 || status === 413 || status === 422;
+}

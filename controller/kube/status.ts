@@ -1,0 +1,123 @@
+// Writes `status.loadBalancer` of the Ingresses that are ours: by the leader alone, and only where it differs from what it
+// should be. What should be is worked out elsewhere (addresses.ts); this compares, writes, and tries again.
+import { ApiError, errorText, isNotFound } from './api-error.ts';
+import { samePoints } from './addresses.ts';
+import type { IngressPoint } from './arrived.ts';
+import type { KubeClient } from './client.ts';
+import { sleep } from './gate.ts';
+import type { KubeLog } from './notes.ts';
+import { objectPath } from './resources.ts';
+
+export interface StatusOptions {
+  readonly client: KubeClient;
+  readonly log: KubeLog;
+  /** `namespace/name` of every Ingress that is ours. */
+  own(): Iterable<string>;
+  /** What the status says now; undefined: there is no such Ingress. */
+  current(key: string): readonly IngressPoint[] | undefined;
+  /** What it should say; undefined: not known, so leave it alone. */
+  desired(): readonly IngressPoint[] | undefined;
+  isLeader(): boolean;
+}
+
+/** Writes under way at once. */
+const CONCURRENCY = 8;
+/** Changes that come together are looked at together. Milliseconds. */
+const SETTLE_MS = 100;
+/** How long a write may take to come back as an event before it is written again. */
+const ECHO_MS = 5_000;
+const RETRY_MS = 1_000;
+const MAX_RETRY_MS = 30_000;
+
+export class StatusWriter {
+  readonly #options: StatusOptions;
+  readonly #abort = new AbortController();
+  readonly #written = new Map<string, { readonly points: readonly IngressPoint[]; readonly at: number }>();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #failures = 0;
+  /** Statuses written since the start. */
+  writes = 0;
+
+  constructor(options: StatusOptions) {
+    this.#options = options;
+  }
+
+  /** Something may differ now: Ingresses, addresses or leadership changed. */
+  check(): void {
+    this.#schedule(SETTLE_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  /** Makes the status of every own Ingress empty: only ever on request, at shutdown. Gives up after `withinMs`. */
+  async clear(withinMs: number): Promise<void> {
+    const signal = AbortSignal.timeout(withinMs);
+    const keys = [...this.#options.own()].filter((key) => (this.#options.current(key)?.length ?? 0) > 0);
+    await inParallel(keys, (key) => this.#write(key, [], signal).catch(() => undefined));
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#abort.signal.aborted || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#running !== undefined) return this.#schedule(SETTLE_MS);
+      this.#running = this.#round().finally(() => (this.#running = undefined));
+    }, delayMs);
+  }
+
+  async #round(): Promise<void> {
+    const { isLeader, desired, own } = this.#options;
+    const points = desired();
+    if (!isLeader() || points === undefined) return;
+    const keys = [...own()].filter((key) => this.#differs(key, points));
+    let failed = false;
+    let retryAfterMs = 0;
+    await inParallel(keys, async (key) => {
+      if (!isLeader() || this.#abort.signal.aborted) return;
+      try {
+        await this.#write(key, points, this.#abort.signal);
+      } catch (error) {
+        if (isNotFound(error) || this.#abort.signal.aborted) return;
+        if (!failed) this.#options.log.warn({ ingress: key, reason: errorText(error) }, 'the status of an Ingress cannot be written');
+        failed = true;
+        retryAfterMs = Math.max(retryAfterMs, error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0);
+        // A server that says no to one will say no to the next: no more than a few at a time.
+        await sleep(RETRY_MS, this.#abort.signal).catch(() => undefined);
+      }
+    });
+    this.#failures = failed ? this.#failures + 1 : 0;
+    if (failed) this.#schedule(Math.max(retryAfterMs, Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** Math.min(this.#failures - 1, 5))));
+    else if (keys.length > 0) this.#schedule(ECHO_MS + SETTLE_MS);
+  }
+
+  #differs(key: string, points: readonly IngressPoint[]): boolean {
+    const current = this.#options.current(key);
+    if (current === undefined || samePoints(current, points)) {
+      this.#written.delete(key);
+      return false;
+    }
+    const written = this.#written.get(key);
+    return written === undefined || performance.now() - written.at >= ECHO_MS || !samePoints(written.points, points);
+  }
+
+  async #write(key: string, points: readonly IngressPoint[], signal: AbortSignal): Promise<void> {
+    const [namespace = '', name = ''] = key.split('/');
+    const body = { status: { loadBalancer: { ingress: points.length === 0 ? null : points } } };
+    await this.#options.client.request({ method: 'PATCH', path: `${objectPath('Ingress', namespace, name)}/status`, query: { fieldManager: 'fairlead' }, contentType: 'application/merge-patch+json', body, signal });
+    this.writes++;
+    this.#written.set(key, { points, at: performance.now() });
+  }
+}
+
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, items.length) }, worker));
+}
