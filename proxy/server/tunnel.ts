@@ -37,7 +37,7 @@ export class Tunnels {
 
   /** Says goodbye to all, spread over the first half of the window so that the clients do not come back all at once. */
   drain(graceMs: number): void {
-    const tunnels = this.#open;
+    const tunnels = [...this.#open];
     const step = tunnels.length === 0 ? 0 : graceMs / 2 / tunnels.length;
     tunnels.forEach((tunnel, index) => setTimeout(() => tunnel.goAway(), index * step).unref());
   }
