@@ -4,6 +4,7 @@
 import { Client } from 'undici';
 import type { Dispatcher } from 'undici';
 import type net from 'node:net';
+import type { Deadline } from './deadline.ts';
 import type { Connected } from './connector.ts';
 
 /** The one connection that a client has at a time. */
@@ -12,6 +13,10 @@ export interface Line {
   served: number;
   /** The present socket failed: what ends from now on was cut. */
   broken: boolean;
+  /** There is a connection already; a request need not wait for one. */
+  connected: boolean;
+  /** Timer of the connection, for whichever request it carries; undefined: each request has its own. */
+  readonly deadline: Deadline | undefined;
 }
 
 /** A request that is dispatched to a Pool of guarded clients. */
@@ -25,7 +30,7 @@ export type Open = (connected: Connected) => void;
 
 /** For `Pool.Options.factory`. `open` makes the connections. */
 export function guardedClient(origin: URL, options: Client.Options, open: Open): GuardedClient {
-  const line: Line = { served: 0, broken: false };
+  const line: Line = { served: 0, broken: false, connected: false, deadline: undefined };
   const connect = (_options: object, connected: (error: Error | null, socket: net.Socket | null) => void): void => {
     open((error, socket) => {
       if (socket !== null) {

@@ -2,7 +2,8 @@
 // most recently used first, one request at a time on each. Nothing that a request line or field cannot hold reaches the wire.
 import { Dispatcher } from 'undici';
 import { isFieldValue, isToken } from '../http/syntax.ts';
-import { Http1ClientError, Http1Connection } from './http1-connection.ts';
+import { Http1Connection } from './http1-connection.ts';
+import { Http1ClientError } from './http1-error.ts';
 import type { ConnectionOwner, Http1ClientOptions, LeanHandler } from './http1-connection.ts';
 
 export class Http1Client extends Dispatcher implements ConnectionOwner {

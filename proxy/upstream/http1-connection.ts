@@ -6,7 +6,10 @@ import type { Dispatcher } from 'undici';
 import { ChunkedDecoder } from '../http/chunked.ts';
 import type { RawHeaders } from '../http/exchange.ts';
 import { ResponseHead, parseResponseHead } from '../http/message-head.ts';
+import { Deadline } from './deadline.ts';
 import type { Line } from './guarded-client.ts';
+import { Http1ClientError } from './http1-error.ts';
+import { sendBody } from './http1-upload.ts';
 import { headersObject, keepAliveOf, mayBecomeHead } from './http1-answer.ts';
 
 export interface Http1ClientOptions {
@@ -33,21 +36,10 @@ export interface LeanHandler extends Dispatcher.DispatchHandler {
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
-const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
 const MAX_FIELDS = 256;
 const MAX_CHUNK_OVERHEAD = 16 * 1024;
 
 const head = new ResponseHead();
-
-/** An error with a code, as undici's and the system's have one. */
-export class Http1ClientError extends Error {
-  readonly code: 'UND_ERR_SOCKET' | 'UND_ERR_INVALID_ARG' | 'UND_ERR_DESTROYED' | 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH' | 'HPE_INVALID_RESPONSE';
-
-  constructor(code: Http1ClientError['code'], message: string, cause?: unknown) {
-    super(message, { cause });
-    this.code = code;
-  }
-}
 
 type Framing = 'head' | 'length' | 'chunked' | 'close';
 
@@ -96,7 +88,8 @@ class Ongoing implements Dispatcher.DispatchController {
 }
 
 export class Http1Connection {
-  readonly #line: Line = { served: 0, broken: false };
+  readonly #deadline = new Deadline(NOBODY);
+  readonly #line: Line = { served: 0, broken: false, connected: false, deadline: this.#deadline };
   readonly #owner: ConnectionOwner;
   readonly #options: Http1ClientOptions;
   #socket: net.Socket | undefined;
@@ -162,6 +155,7 @@ export class Http1Connection {
       return;
     }
     this.#socket = socket;
+    this.#line.connected = true;
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('end', () => this.#ended());
     socket.on('error', (cause) => {
@@ -179,7 +173,6 @@ export class Http1Connection {
   #write(current: Ongoing): void {
     const { handler, options } = current;
     const socket = this.#socket as net.Socket;
-    clearTimeout(this.#idleTimer);
     handler.onRequestStart?.(current, null);
     if (this.#current !== current) return;
     let length: number | undefined;
@@ -197,64 +190,17 @@ export class Http1Connection {
       this.#requestSent(current);
     } else if (body instanceof Readable) {
       if (length === undefined) text += 'transfer-encoding: chunked\r\n';
-      this.#stream(current, body, length, `${text}\r\n`);
+      sendBody(socket, body, length, `${text}\r\n`, {
+        wanted: () => this.#current === current,
+        sent: () => this.#requestSent(current),
+        failed: (error) => this.fail(error, current),
+      });
     } else {
       const bytes = typeof body === 'string' ? Buffer.from(body) : body;
       if (length === undefined) text += `content-length: ${bytes.length}\r\n`;
       socket.write(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), bytes]));
       this.#requestSent(current);
     }
-  }
-
-  /** The head leaves with the first bytes of the body that are here already, so that a body that failed before sends nothing. */
-  #stream(current: Ongoing, body: Readable, length: number | undefined, head: string): void {
-    const socket = this.#socket as net.Socket;
-    let pending: string | undefined = head;
-    let sent = 0;
-    const begin = (): void => {
-      if (pending === undefined || this.#current !== current) return;
-      socket.write(pending, 'latin1');
-      pending = undefined;
-    };
-    const onDrain = (): void => void body.resume();
-    const onData = (chunk: Buffer): void => {
-      if (this.#current !== current) return;
-      sent += chunk.length;
-      if (length !== undefined && sent > length) {
-        this.fail(new Http1ClientError('UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'the body is longer than announced'), current);
-        return;
-      }
-      socket.cork();
-      begin();
-      if (length === undefined) socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
-      socket.write(chunk);
-      if (length === undefined) socket.write('\r\n', 'latin1');
-      process.nextTick(uncork, socket);
-      if (socket.writableNeedDrain) body.pause();
-    };
-    const stop = (): void => {
-      socket.off('drain', onDrain);
-      body.off('data', onData);
-    };
-    socket.on('drain', onDrain);
-    body.on('data', onData);
-    body.once('end', () => {
-      stop();
-      if (this.#current !== current) return;
-      if (length !== undefined && sent < length) {
-        this.fail(new Http1ClientError('UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'the body is shorter than announced'), current);
-        return;
-      }
-      begin();
-      if (length === undefined) socket.write(LAST_CHUNK);
-      this.#requestSent(current);
-    });
-    body.once('error', (error) => this.fail(error, current));
-    body.once('close', () => {
-      stop();
-      if (!current.sent) this.fail(new Http1ClientError('UND_ERR_SOCKET', 'the body was cut off'), current);
-    });
-    setImmediate(begin);
   }
 
   #requestSent(current: Ongoing): void {
@@ -355,13 +301,28 @@ export class Http1Connection {
     if (this.#reusable && current.sent && !surplus && !socket.destroyed && this.#keepAliveMs > 0) {
       if (current.paused) socket.resume();
       this.#idleSince = performance.now();
-      this.#idleTimer = setTimeout(() => this.#gone(), this.#keepAliveMs).unref();
+      this.#awaitIdle();
       this.#owner.park(this);
     } else {
       if (!current.sent) stopBody(current.options);
       this.#gone();
     }
     current.handler.onResponseEnd?.(current, EMPTY_HEADERS);
+  }
+
+  /** One timer for the idle times between all requests: it is only pushed back, and looks when it fires. */
+  #awaitIdle(): void {
+    if (this.#idleTimer !== undefined) return;
+    this.#idleTimer = setTimeout(idleOver, this.#keepAliveMs, this).unref();
+  }
+
+  /** Called by the timer: closes the connection if it has been idle for its time, else looks again later. */
+  idleOver(): void {
+    this.#idleTimer = undefined;
+    if (this.#current !== undefined) return;
+    const left = this.#keepAliveMs - (performance.now() - this.#idleSince);
+    if (left <= 0) this.#gone();
+    else this.#idleTimer = setTimeout(idleOver, left, this).unref();
   }
 
   #ended(): void {
@@ -381,6 +342,8 @@ export class Http1Connection {
 
   #gone(): void {
     clearTimeout(this.#idleTimer);
+    this.#idleTimer = undefined;
+    this.#deadline.clear();
     this.#socket?.destroy();
     this.#owner.forget(this);
   }
@@ -388,8 +351,10 @@ export class Http1Connection {
 
 const EMPTY_HEADERS = {};
 
-function uncork(socket: net.Socket): void {
-  socket.uncork();
+const NOBODY = { expired: () => {} };
+
+function idleOver(connection: Http1Connection): void {
+  connection.idleOver();
 }
 
 function stopBody(options: Dispatcher.DispatchOptions | undefined): void {

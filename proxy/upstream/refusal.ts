@@ -27,7 +27,7 @@ export function relayRefusal(response: IncomingMessage, headers: RawHeaders, cli
     client.removeListener('drain', resume);
     done(bytes, error);
   };
-  const idle = new Deadline(() => finish(failure('StreamIdleTimeout')));
+  const idle = new Deadline({ expired: () => finish(failure('StreamIdleTimeout')) });
   const resume = (): void => {
     response.resume();
     idle.set(readIdleMs);

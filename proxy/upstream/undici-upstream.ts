@@ -6,6 +6,7 @@ import type { ProxyError, RawHeaders } from '../http/exchange.ts';
 import type { Cluster, Endpoint } from '../table/cluster.ts';
 import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamRequest } from './call.ts';
 import { Deadline } from './deadline.ts';
+import type { Expirable } from './deadline.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import type { EndpointPool, PoolRequest } from './endpoint-pool.ts';
 import { failure, upstreamFailure } from './errors.ts';
@@ -33,7 +34,7 @@ export class UndiciUpstream implements Upstream {
   }
 }
 
-class UndiciCall implements UpstreamCall, PoolRequest {
+class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
   readonly options: Dispatcher.DispatchOptions;
   /** The lean client need not make an object of the header fields. */
   readonly rawHeadersOnly = true;
@@ -43,7 +44,8 @@ class UndiciCall implements UpstreamCall, PoolRequest {
   readonly #request: UpstreamRequest;
   readonly #handler: UpstreamHandler;
   readonly #upload: UploadStream | undefined;
-  readonly #deadline = new Deadline(() => this.#expired());
+  /** Of the connection where it has one, else of the request. */
+  #deadline: Deadline | undefined;
   /** What a timeout means now. */
   #awaiting: UpstreamReason = 'UpstreamOverflow';
   #controller: Dispatcher.DispatchController | undefined;
@@ -76,7 +78,7 @@ class UndiciCall implements UpstreamCall, PoolRequest {
   submit(maxWaitMs: number): void {
     const taken = this.#pool.submit(this);
     if (taken === 'full') this.#fail(failure('UpstreamOverflow'));
-    else if (taken === 'waiting') this.#deadline.set(maxWaitMs);
+    else if (taken === 'waiting') this.#await(maxWaitMs);
   }
 
   refuse(error: ProxyError): void {
@@ -88,13 +90,13 @@ class UndiciCall implements UpstreamCall, PoolRequest {
     this.#paused = true;
     this.#controller?.pause();
     // A slow client is not the endpoint's fault.
-    if (this.#headSeen) this.#deadline.clear();
+    if (this.#headSeen) this.#unwait();
   }
 
   resume(): void {
     if (this.#over || !this.#paused) return;
     this.#paused = false;
-    if (this.#headSeen) this.#deadline.set(this.#request.timeouts.readIdleMs);
+    if (this.#headSeen) this.#await(this.#request.timeouts.readIdleMs);
     // undici must not be resumed from inside an event of another of its connections.
     queueMicrotask(() => {
       if (!this.#over && !this.#paused) this.#controller?.resume();
@@ -110,7 +112,7 @@ class UndiciCall implements UpstreamCall, PoolRequest {
   carriedBy(line: Line): void {
     this.#line = line;
     // The wait in the queue is over. The connector has a timeout of its own.
-    this.#deadline.clear();
+    this.#unwait();
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -127,7 +129,7 @@ class UndiciCall implements UpstreamCall, PoolRequest {
   onRequestSent(): void {
     if (this.#over || this.#headSeen) return;
     this.#awaiting = 'UpstreamRequestTimeout';
-    this.#deadline.set(this.#request.timeouts.responseHeadMs);
+    this.#await(this.#request.timeouts.responseHeadMs);
   }
 
   onResponseStarted(): void {
@@ -138,24 +140,25 @@ class UndiciCall implements UpstreamCall, PoolRequest {
     if (this.#over) return;
     const headers = textList(controller.rawHeaders);
     if (status < 200) {
-      this.#deadline.extend();
+      this.#deadline?.extend();
       if (++this.#interim > MAX_INTERIM) this.#fail(failure('UpstreamProtocolError', 'too many interim responses'));
       else this.#handler.onInformation(status, headers);
       return;
     }
     this.#headSeen = true;
     this.#awaiting = 'StreamIdleTimeout';
-    if (!this.#paused) this.#deadline.set(this.#request.timeouts.readIdleMs);
+    if (!this.#paused) this.#await(this.#request.timeouts.readIdleMs);
     this.#handler.onHead(status, headers);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return;
-    this.#deadline.extend();
+    this.#deadline?.extend();
     this.#handler.onData(chunk);
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.#unwait();
     this.#release();
     if (this.#over) return;
     // undici takes a reset for the end of a body that has no length; it is the only end that a broken socket can bring.
@@ -164,19 +167,30 @@ class UndiciCall implements UpstreamCall, PoolRequest {
       return;
     }
     this.#over = true;
-    this.#deadline.clear();
     this.#handler.onEnd(textList(controller.rawTrailers));
   }
 
   /** `controller` is null if the request was never given to a connection. */
   onResponseError(controller: Dispatcher.DispatchController | null, error: Error): void {
+    this.#unwait();
     this.#release();
     if (this.#over) return;
     const progress = { started: controller !== null, reused: this.#reused, answered: this.#answered, headSeen: this.#headSeen };
     this.#fail(this.#upload?.failure ?? upstreamFailure(error, progress));
   }
 
-  #expired(): void {
+  #await(ms: number): void {
+    this.#deadline ??= new Deadline(this);
+    this.#deadline.set(ms);
+  }
+
+  /** Nothing is awaited. The timer of a connection stays with it. */
+  #unwait(): void {
+    if (this.#line?.deadline !== undefined) this.#line.deadline.rest();
+    else this.#deadline?.clear();
+  }
+
+  expired(): void {
     this.#fail(failure(this.#awaiting));
   }
 
@@ -189,7 +203,7 @@ class UndiciCall implements UpstreamCall, PoolRequest {
 
   /** Ends what is still going on. The endpoint sees an aborted message, or none. */
   #stop(): void {
-    this.#deadline.clear();
+    this.#unwait();
     // An upload that has not begun must not begin; undici notices the error before it writes.
     if (this.#upload !== undefined && !this.#upload.destroyed) this.#upload.destroy(ABORTED);
     if (!this.finished && !this.#pool.withdraw(this)) this.#controller?.abort(ABORTED);

@@ -95,8 +95,8 @@ class WebSocketTunnel implements Tunnel {
   readonly #client: net.Socket;
   #outgoing: http.ClientRequest | undefined;
   #upstream: net.Socket | undefined;
-  readonly #answer = new Deadline(() => this.#fail(failure('UpstreamRequestTimeout')));
-  readonly #linger = new Deadline(() => this.destroy());
+  readonly #answer = new Deadline({ expired: () => this.#fail(failure('UpstreamRequestTimeout')) });
+  readonly #linger = new Deadline({ expired: () => this.destroy() });
   readonly #fromClient = new FrameBoundary();
   readonly #fromUpstream = new FrameBoundary();
   #bytesIn = 0;

@@ -24,7 +24,7 @@ export class UploadStream extends Readable implements BodySink {
     super({ highWaterMark: BUFFER_BYTES });
     this.#source = source;
     this.#sendIdleMs = sendIdleMs;
-    this.#sending = new Deadline(() => this.#fail(failure('StreamIdleTimeout')));
+    this.#sending = new Deadline({ expired: () => this.#fail(failure('StreamIdleTimeout')) });
     // undici listens too, but not at all times.
     this.on('error', () => {});
   }
