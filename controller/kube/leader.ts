@@ -79,7 +79,7 @@ export class LeaderElection {
 
   async #round(): Promise<void> {
     const startedAt = performance.now();
-    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(this.#options.ttlMs / 3)]);
+    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(Math.ceil(this.#options.ttlMs / 3))]);
     const lease = await this.#read(signal);
     if (lease === undefined) {
       await this.#take(undefined, startedAt, signal);

@@ -26,13 +26,16 @@ const CONCURRENCY = 8;
 const SETTLE_MS = 100;
 /** How long a write may take to come back as an event before it is written again. */
 const ECHO_MS = 5_000;
+/** Between two writes of one Ingress: somebody else may want it otherwise, and for ever. */
+const REWRITE_MS = 1_000;
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
 
 export class StatusWriter {
   readonly #options: StatusOptions;
   readonly #abort = new AbortController();
-  readonly #written = new Map<string, { readonly points: readonly IngressPoint[]; readonly at: number }>();
+  /** What was written last, over what, and when. */
+  readonly #written = new Map<string, { readonly points: readonly IngressPoint[]; readonly over: readonly IngressPoint[]; readonly at: number }>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #failures = 0;
@@ -75,6 +78,7 @@ export class StatusWriter {
     const points = desired();
     if (!isLeader() || points === undefined) return;
     const keys = [...own()].filter((key) => this.#differs(key, points));
+    for (const key of this.#written.keys()) if (this.#options.current(key) === undefined) this.#written.delete(key);
     let failed = false;
     let retryAfterMs = 0;
     await inParallel(keys, async (key) => {
@@ -92,7 +96,7 @@ export class StatusWriter {
     });
     this.#failures = failed ? this.#failures + 1 : 0;
     if (failed) this.#schedule(Math.max(retryAfterMs, Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** Math.min(this.#failures - 1, 5))));
-    else if (keys.length > 0) this.#schedule(ECHO_MS + SETTLE_MS);
+    else if (this.#written.size > 0) this.#schedule(REWRITE_MS);
   }
 
   #differs(key: string, points: readonly IngressPoint[]): boolean {
@@ -102,7 +106,8 @@ export class StatusWriter {
       return false;
     }
     const written = this.#written.get(key);
-    return written === undefined || performance.now() - written.at >= ECHO_MS || !samePoints(written.points, points);
+    if (written === undefined || !samePoints(written.points, points)) return true;
+    return performance.now() - written.at >= (samePoints(written.over, current) ? ECHO_MS : REWRITE_MS);
   }
 
   async #write(key: string, points: readonly IngressPoint[], signal: AbortSignal): Promise<void> {
@@ -110,7 +115,7 @@ export class StatusWriter {
     const body = { status: { loadBalancer: { ingress: points.length === 0 ? null : points } } };
     await this.#options.client.request({ method: 'PATCH', path: `${objectPath('Ingress', namespace, name)}/status`, query: { fieldManager: 'fairlead' }, contentType: 'application/merge-patch+json', body, signal });
     this.writes++;
-    this.#written.set(key, { points, at: performance.now() });
+    this.#written.set(key, { points, over: this.#options.current(key) ?? [], at: performance.now() });
   }
 }
 
