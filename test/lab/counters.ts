@@ -18,7 +18,7 @@ const NOTHING: Tally = { tcp: 0, tcpBytes: 0, overlay: 0, overlayBytes: 0 };
 const TABLE = 'fairlead-count';
 const ETHERNET_HEADER = 14;
 /** Longer than a delayed acknowledgement (40 ms), which may be the last packet. */
-const QUIET_MS = 90;
+const QUIET_MS = 60;
 
 const HOOKS = [
   { name: 'in', hook: 'ingress' },

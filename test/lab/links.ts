@@ -87,6 +87,7 @@ function nodeBatch(node: number, nodes: number, pods: readonly Pod[], families: 
       ...families.map((family) => `route add default via ${machineAddress(GATEWAY, family)}`),
       `link add cni0 mtu ${OVERLAY_MTU} type bridge`,
       'link set cni0 up',
+      knownNeighbours('cni0'),
       ...families.map((family) => addressLine(podGateway(node, family), family, 'cni0')),
       ...overlays.flatMap((overlay) => overlay.ip),
       ...pods.flatMap(({ name }) => [
@@ -108,6 +109,7 @@ function podBatch(pod: Pod, families: readonly Family[]): Batch {
     ip: [
       'link set lo up',
       'link set eth0 up',
+      knownNeighbours('eth0'),
       ...families.flatMap((family) => [
         addressLine(family === 'IPv4' ? pod.ipv4 : pod.ipv6, family, 'eth0'),
         `route add default via ${podGateway(pod.node, family)}`,
@@ -122,6 +124,11 @@ function podBatch(pod: Pod, families: readonly Family[]): Batch {
 function common(ipv6: boolean): string[] {
   const off = ipv6 ? 0 : 1;
   return [`ipv6/conf/all/disable_ipv6=${off}`, `ipv6/conf/default/disable_ipv6=${off}`, 'ipv4/tcp_no_metrics_save=1'];
+}
+
+/** Neighbours stay known for an hour: a node sends to one that it must ask for again by another way, so that counts would differ. */
+function knownNeighbours(device: string): string {
+  return `ntable change name arp_cache dev ${device} base_reachable 3600000`;
 }
 
 /** IPv6 addresses without the second in which the kernel looks for duplicates. */

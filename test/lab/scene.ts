@@ -18,9 +18,12 @@ import type { ClusterSpec, PodSpec, ServiceSpec } from './spec.ts';
 
 export const HTTP_NODE_PORT = 30080;
 export const LOCAL_NODE_PORT = 30081;
+export const PROXY_NODE_PORT = 30090;
 const HTTPS_NODE_PORT = 30443;
 
 const APP_PODS: readonly PodSpec[] = [{ name: 'web1', node: 1 }, { name: 'web2', node: 1 }, { name: 'web3', node: 2 }, { name: 'web4', node: 2 }];
+/** For a reverse proxy that is no ingress. */
+const PROXY_POD: PodSpec = { name: 'proxy', node: 1 };
 const FAIRLEAD_PODS: readonly PodSpec[] = [{ name: 'fairlead1', node: 1 }, { name: 'fairlead2', node: 2 }];
 
 export interface SceneOptions extends Pick<ClusterSpec, 'rules' | 'ipv6' | 'dns'> {
@@ -50,7 +53,7 @@ export class Scene {
   /** The cluster with its applications, without Fairlead. */
   static async open(options: SceneOptions = {}): Promise<Scene> {
     const { segments = 'two', ingresses = INGRESSES, ...spec } = options;
-    const cluster = await createCluster({ ...spec, pods: [...APP_PODS, ...FAIRLEAD_PODS], services: sceneServices(spec.ipv6 === true) });
+    const cluster = await createCluster({ ...spec, pods: [...APP_PODS, ...FAIRLEAD_PODS, PROXY_POD], services: sceneServices(spec.ipv6 === true) });
     const address = spec.ipv6 === true ? '::' : '0.0.0.0';
     const apps = await Promise.all(APP_PODS.map(({ name }) => App.start(cluster.pod(name), { segments, address })));
     return new Scene(cluster, apps, ingresses);
@@ -94,6 +97,7 @@ function sceneServices(ipv6: boolean): ServiceSpec[] {
     { name: 'one', clusterIP: '10.96.0.81', port: 80, targetPort: 8080, pods: ['web1'] },
     { name: 'two', clusterIP: '10.96.0.82', port: 80, targetPort: 8080, pods: ['web3'] },
     { name: 'empty', clusterIP: '10.96.0.83', port: 80, targetPort: 8080, nodePort: 30803, pods: [] },
+    { name: 'proxy', clusterIP: '10.96.0.84', port: 80, targetPort: 80, nodePort: PROXY_NODE_PORT, pods: [PROXY_POD.name] },
     { name: 'fairlead', clusterIP: '10.96.0.90', nodePort: HTTP_NODE_PORT, ...fairlead },
     { name: 'fairlead-local', clusterIP: '10.96.0.91', nodePort: LOCAL_NODE_PORT, externalTrafficPolicy: 'Local', ...fairlead },
     { name: 'fairlead-tls', clusterIP: '10.96.0.92', nodePort: HTTPS_NODE_PORT, ...fairlead, port: 443, targetPort: 8443 },

@@ -1,0 +1,168 @@
+// The bed of the packet counts: one application pod, and in front of it each proxy in its usual place. All proxies run with
+// one worker, so that "warm" means the same for each.
+//
+//   proxy pod   client → NodePort of node 1 → nginx in a pod → ClusterIP → pod     a cluster without an ingress controller
+//   nginx, haproxy, fairlead   client → host network of node 1 → pod
+import { App } from './apps.ts';
+import { createCluster } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
+import { total } from './counters.ts';
+import { KeptConnection } from './fetch.ts';
+import { podLink } from './links.ts';
+import { Manifests } from './objects.ts';
+import { PAGE, SITE, SMALL_PAGE } from './pages.ts';
+import { Fairlead } from './peers/fairlead.ts';
+import { startHaproxyIngress } from './peers/haproxy.ts';
+import { startNginxIngress, startNginxPod } from './peers/nginx.ts';
+import type { PeerOptions } from './peers/program.ts';
+import { CERTIFICATE } from './scene.ts';
+
+export const PROXIES = ['proxy pod', 'nginx', 'haproxy', 'fairlead'] as const;
+export type Proxy = (typeof PROXIES)[number];
+
+/** What is fetched: 612 bytes, 10 KB, or a page and the three files that belong to it, one after the other. */
+export const FETCHES = ['small', 'page', 'site'] as const;
+export type Fetch = (typeof FETCHES)[number];
+
+/** `cold`: no connection is open; `warm`: the proxy's connection to the pod is; `open`: the client's to the proxy is too. */
+export const STATES = ['cold', 'warm', 'open'] as const;
+export type State = (typeof STATES)[number];
+
+export interface Case {
+  readonly proxy: Proxy;
+  readonly fetch: Fetch;
+  readonly state: State;
+  readonly secure: boolean;
+}
+
+/** TCP packets, and IP bytes in them, of one fetch. */
+export interface Figure {
+  /** On all links of node 1, as `tcpdump -i any` there: a packet counts once on each link that it passes. */
+  readonly node: number;
+  readonly nodeBytes: number;
+  /** On the client's link, and on the pod's: no packet twice. */
+  readonly client: number;
+  readonly clientBytes: number;
+  readonly upstream: number;
+  readonly upstreamBytes: number;
+  /** VXLAN packets between the nodes, which carry what is counted under `node` too. */
+  readonly overlay: number;
+  readonly milliseconds: number;
+}
+
+const PATHS: Readonly<Record<Fetch, readonly string[]>> = { small: [SMALL_PAGE], page: [PAGE], site: SITE };
+/** Two names, because a host with a certificate is redirected from HTTP to HTTPS. */
+const PLAIN_HOST = 'plain.test';
+const SECURE_HOST = 'tls.test';
+const PORTS: Readonly<Record<Proxy, { readonly plain: number; readonly secure: number }>> = {
+  'proxy pod': { plain: 30090, secure: 30490 },
+  nginx: { plain: 81, secure: 444 },
+  haproxy: { plain: 82, secure: 445 },
+  fairlead: { plain: 80, secure: 443 },
+};
+
+export interface BedOptions {
+  /** In how many segments the application sends head and body. */
+  readonly segments: 'one' | 'two';
+  /** Node of the application; the proxies are on node 1. */
+  readonly appNode: 1 | 2;
+  readonly proxies: readonly Proxy[];
+}
+
+export class PacketBed {
+  readonly cluster: Cluster;
+  readonly #app: App;
+  readonly #appNode: number;
+
+  private constructor(cluster: Cluster, app: App, appNode: number) {
+    this.cluster = cluster;
+    this.#app = app;
+    this.#appNode = appNode;
+  }
+
+  static async open({ segments, appNode, proxies }: BedOptions): Promise<PacketBed> {
+    const cluster = await createCluster({
+      pods: [{ name: 'app', node: appNode }, { name: 'proxy', node: 1 }],
+      services: [
+        { name: 'app', clusterIP: '10.96.0.80', port: 80, targetPort: 8080, pods: ['app'] },
+        { name: 'proxy', clusterIP: '10.96.0.90', port: 80, targetPort: 80, nodePort: PORTS['proxy pod'].plain, pods: ['proxy'] },
+        { name: 'proxy-tls', clusterIP: '10.96.0.91', port: 443, targetPort: 443, nodePort: PORTS['proxy pod'].secure, pods: ['proxy'] },
+      ],
+    });
+    const app = await App.start(cluster.pod('app'), { segments });
+    const node = cluster.node(1);
+    const options = (proxy: Proxy): PeerOptions => ({ port: PORTS[proxy].plain, upstream: { address: cluster.pod('app').ipv4, port: 8080 }, tls: { port: PORTS[proxy].secure, ...CERTIFICATE } });
+    const starts: Readonly<Record<Proxy, () => Promise<unknown>>> = {
+      'proxy pod': () => startNginxPod(cluster.pod('proxy'), { port: 80, upstream: { address: '10.96.0.80', port: 80 }, tls: { ...CERTIFICATE, port: 443 } }),
+      nginx: () => startNginxIngress(node, options('nginx')),
+      haproxy: () => startHaproxyIngress(node, options('haproxy')),
+      fairlead: () => {
+        const manifests = new Manifests(`/run/lab/${cluster.prefix}manifests`);
+        manifests.write(cluster.services(), [{ name: 'plain', host: PLAIN_HOST, paths: { '/': 'app' } }, { name: 'secure', host: SECURE_HOST, paths: { '/': 'app' }, certificate: CERTIFICATE }]);
+        return Fairlead.start(node, { manifests: manifests.folder, httpPort: PORTS.fairlead.plain, httpsPort: PORTS.fairlead.secure, flags: ['--access-log', 'off'] });
+      },
+    };
+    for (const proxy of proxies) await starts[proxy]();
+    const bed = new PacketBed(cluster, app, appNode);
+    for (const host of [cluster.client, ...cluster.nodes]) host.startCount();
+    return bed;
+  }
+
+  /** One fetch, with the connections in the state that the case names. */
+  async measure(one: Case): Promise<Figure> {
+    const { client } = this.cluster;
+    const ports = PORTS[one.proxy];
+    const to = { address: this.cluster.node(1).ipv4, port: one.secure ? ports.secure : ports.plain };
+    const hostname = one.secure ? SECURE_HOST : PLAIN_HOST;
+    const urls = PATHS[one.fetch].map((path) => `${one.secure ? 'https' : 'http'}://${hostname}${path}`);
+    const address = `${hostname}:${to.port}`;
+    const curl = async (): Promise<number> => {
+      const outputs = urls.flatMap((url) => ['-o', '/dev/null', url.replace(hostname, address)]);
+      const { code, stdout, stderr } = await client.curl('--http1.1', '--insecure', '--resolve', `${address}:${to.address}`, '--write-out', '%{http_code} %{time_total}\n', ...outputs);
+      const answers = stdout.trim().split('\n').map((line) => line.split(' ').map(Number));
+      if (code !== 0 || answers.length !== urls.length || answers.some(([status]) => status !== 200)) throw new Error(`${one.proxy}: ${stderr}${stdout}`);
+      return answers.reduce((sum, [, seconds]) => sum + (seconds ?? 0) * 1000, 0);
+    };
+    if (one.state === 'cold') this.#app.closeIdle();
+    else await curl();
+    if (one.state !== 'open') return this.#count(curl);
+    const connection = await KeptConnection.open(client, urls[0] as string, { to });
+    // The first request, which is not counted, brings the connection to where a browser's is.
+    await connection.fetch(urls[0] as string);
+    try {
+      return await this.#count(async () => {
+        const start = performance.now();
+        for (const url of urls) {
+          const { status } = await connection.fetch(url);
+          if (status !== 200) throw new Error(`${one.proxy}: status ${status}`);
+        }
+        return performance.now() - start;
+      });
+    } finally {
+      connection.close();
+    }
+  }
+
+  close(): void {
+    this.#app.close();
+    this.cluster.dispose();
+  }
+
+  async #count(fetch: () => Promise<number>): Promise<Figure> {
+    const { client, nodes } = this.cluster;
+    const counted = [client, ...nodes];
+    await Promise.all(counted.map((host) => host.quiet()));
+    for (const host of counted) host.takeCount();
+    const milliseconds = await fetch();
+    await Promise.all(counted.map((host) => host.quiet()));
+    const [atClient, atNode, ...others] = counted.map((host) => host.takeCount());
+    if (atClient === undefined || atNode === undefined) throw new Error('nothing was counted');
+    const all = total(atNode);
+    const down = total(atClient);
+    const atApp = (this.#appNode === 1 ? atNode : others[this.#appNode - 2])?.get(podLink('app'));
+    return {
+      node: all.tcp, nodeBytes: all.tcpBytes, client: down.tcp, clientBytes: down.tcpBytes,
+      upstream: atApp?.tcp ?? 0, upstreamBytes: atApp?.tcpBytes ?? 0, overlay: all.overlay, milliseconds,
+    };
+  }
+}
