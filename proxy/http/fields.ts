@@ -105,7 +105,7 @@ function isHopByHop(name: string): boolean {
 }
 
 const NEVER_NOMINATED = new Set([
-  'host', 'content-length', 'content-type', 'content-encoding', 'authorization', 'cookie', 'origin', 'forwarded',
+  'content-length', 'content-type', 'content-encoding', 'authorization', 'cookie', 'origin', 'forwarded',
   'x-real-ip', 'x-request-id', 'x-scheme',
 ]);
 const NEVER_NOMINATED_PREFIXES = ['x-forwarded-', 'x-original-', 'ssl-client-'];
@@ -136,14 +136,14 @@ function isNominated(names: readonly string[], seen: string): boolean {
 
 /**
  * What of a client's request goes on to filters and endpoint, as a new list: without hop-by-hop and nominated fields, without
- * `Proxy` (httpoxy), and without names that hold `_`, which CGI-style endpoints cannot tell from `-`.
+ * Host (the request's authority says it) and `Proxy` (httpoxy), and without names that hold `_`, which CGI-style endpoints cannot tell from `-`.
  */
 export function requestFields(headers: RawHeaders, keepUnderscores = false): RawHeaders {
   const names = nominated(headers);
   const kept: RawHeaders = [];
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
-    if (isHopByHop(name) || (name.length === 5 && sameName(name, 'proxy'))) continue;
+    if (isHopByHop(name) || (name.length === 5 && sameName(name, 'proxy')) || (name.length === 4 && sameName(name, 'host'))) continue;
     if (!keepUnderscores && name.includes('_')) continue;
     if (names !== undefined && isNominated(names, name)) continue;
     kept.push(name, headers[i + 1] as string);

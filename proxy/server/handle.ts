@@ -173,14 +173,12 @@ class RequestLife implements UpstreamHandler {
   #requestFor(action: Forward): UpstreamRequest {
     const exchange = this.#exchange;
     const { request } = exchange;
-    const headers = request.headers.slice();
-    removeField(headers, 'host');
     const { timeouts } = this.#service;
     return {
       method: request.method,
       target: request.target,
       authority: this.#authority,
-      headers,
+      headers: request.headers,
       body: request.body,
       timeouts: {
         responseHeadMs: action.timeouts?.responseHeadMs ?? timeouts.responseHeadMs,

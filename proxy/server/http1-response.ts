@@ -101,7 +101,7 @@ export class Http1Response implements ResponseWriter {
     else if (this.#minor === 0) text += `connection: keep-alive${CRLF}`;
     this.#head = text + CRLF;
     // The head waits one turn of the event loop for the body that is usually right behind it.
-    setImmediate(flushLater, this);
+    if (waiting.push(this) === 1) setImmediate(flushWaiting);
   }
 
   data(chunk: Buffer): boolean {
@@ -204,6 +204,15 @@ export class Http1Response implements ResponseWriter {
     socket.uncork();
     return more;
   }
+}
+
+/** Heads without a body yet; one immediate looks after all of them. */
+let waiting: Http1Response[] = [];
+
+function flushWaiting(): void {
+  const responses = waiting;
+  waiting = [];
+  for (const response of responses) response.flush();
 }
 
 function flushLater(response: Http1Response): void {

@@ -47,18 +47,18 @@ test('a list of tokens has no blanks, no empty elements and no upper case', (t) 
   t.false(hasToken(['Connection', 'upgraded'], 'connection', 'upgrade'));
 });
 
-test('hop-by-hop fields, Proxy, and names with underscores do not go on with a request', (t) => {
+test('hop-by-hop fields, Host, Proxy, and names with underscores do not go on with a request', (t) => {
   const sent: RawHeaders = [
     'Host', 'a', 'Connection', 'keep-alive', 'Keep-Alive', 'timeout=5', 'Proxy-Connection', 'x', 'TE', 'trailers', 'Transfer-Encoding', 'chunked', 'Upgrade', 'h2c',
     'HTTP2-Settings', 'AAA', 'Proxy', 'http://evil', 'X_Forwarded_For', '1.2.3.4', 'Trailer', 'x-sum', 'Accept', '*/*', 'Proxy-Authorization', 'kept',
   ];
-  t.deepEqual(requestFields(sent), ['Host', 'a', 'Trailer', 'x-sum', 'Accept', '*/*', 'Proxy-Authorization', 'kept']);
+  t.deepEqual(requestFields(sent), ['Trailer', 'x-sum', 'Accept', '*/*', 'Proxy-Authorization', 'kept']);
   t.deepEqual(requestFields(['a_b', '1', 'c', '2'], true), ['a_b', '1', 'c', '2']);
   t.is(sent.length, 26, 'the list of the client is not changed');
 });
 
 test('what Connection nominates goes with it, except what endpoints rely on', (t) => {
-  const protectedNames = ['Host', 'Content-Length', 'Authorization', 'Cookie', 'X-Forwarded-For', 'X-Forwarded-Proto', 'Forwarded', 'X-Real-IP', 'X-Request-ID', 'ssl-client-verify'];
+  const protectedNames = ['Content-Length', 'Authorization', 'Cookie', 'X-Forwarded-For', 'X-Forwarded-Proto', 'Forwarded', 'X-Real-IP', 'X-Request-ID', 'ssl-client-verify'];
   const sent = ['Connection', `close, X-Drop, ${protectedNames.join(', ')}`, 'x-drop', '1', ...protectedNames.flatMap((name) => [name, 'v'])];
   t.deepEqual(requestFields(sent), protectedNames.flatMap((name) => [name, 'v']));
   t.deepEqual(requestFields(['A', '1', 'B', '2', 'connection', 'a', 'Connection', 'b']), []);
