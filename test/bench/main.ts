@@ -2,25 +2,47 @@
 // `node test/bench/main.ts --only keep-alive --peers nginx,fairlead --runs 3 --seconds 2`. Without --only and --peers the tables
 // and the chart are also written (RESULTS.md, results.svg). Needs Linux and the programs nginx, haproxy, caddy, wrk, h2load,
 // openssl and taskset.
-import { LOAD_CASES } from './cases/load-cases.ts';
+import { IDLE, measureIdle } from './cases/idle.ts';
 import { measureCase } from './cases/load-case.ts';
+import { LOAD_CASES } from './cases/load-cases.ts';
+import { SWAP, measureSwap } from './cases/swap.ts';
+import { WORKERS, measureWorkers } from './cases/workers.ts';
 import { readOptions } from './options.ts';
 import { PEERS } from './peers/all.ts';
+import { writeChart } from './report/chart.ts';
+import { describeMachine } from './report/machine.ts';
+import { writeResults } from './report/results.ts';
 import { printSection } from './report/table.ts';
 import type { Section } from './report/table.ts';
 import { makeBed } from './run/bed.ts';
 
-const options = readOptions(process.argv.slice(2), LOAD_CASES.map(({ name }) => name));
+/** In the README's chart. */
+const CHARTED = ['keep-alive', 'tls', 'http2', 'new-connection', 'body-64k', 'hosts-10000'];
+
+const options = readOptions(process.argv.slice(2), [...LOAD_CASES.map(({ name }) => name), WORKERS, SWAP, IDLE]);
 const peers = PEERS.filter(({ name }) => options.peers.includes(name));
-const bed = await makeBed();
+const wanted = (name: string): boolean => options.only === undefined || options.only.includes(name);
 const sections: Section[] = [];
+const started = performance.now();
+
+const bed = await makeBed();
 try {
-  for (const load of LOAD_CASES) {
-    if (options.only !== undefined && !options.only.includes(load.name)) continue;
-    const section = await measureCase(load, peers, bed, options);
-    sections.push(section);
-    console.log(printSection(section));
-  }
+  for (const load of LOAD_CASES) if (wanted(load.name)) add(await measureCase(load, peers, bed, options));
+  if (wanted(WORKERS)) add(await measureWorkers(peers, options));
+  if (wanted(SWAP) && options.peers.includes('fairlead')) add(await measureSwap(bed, options));
+  if (wanted(IDLE)) add(await measureIdle(peers, bed, options.runs));
 } finally {
   await bed.close();
+}
+
+const head = [...(await describeMachine()), `- ${options.runs} runs of ${options.seconds} s each; ${Math.round((performance.now() - started) / 60_000)} minutes in all`];
+console.log(head.join('\n'));
+if (options.write) {
+  writeResults('bench', [...head, '', ...sections.map(printSection)].join('\n'));
+  writeChart(sections, CHARTED, `CPU per request, one core, ${head[0]!.slice(2)}`);
+}
+
+function add(section: Section): void {
+  sections.push(section);
+  console.log(printSection(section));
 }

@@ -19,6 +19,7 @@ export interface Backend {
 export async function startBackend(folder: string, cpus: string | undefined): Promise<Backend> {
   mkdirSync(join(folder, 'files'), { recursive: true });
   writeFileSync(join(folder, 'files/64k'), Buffer.alloc(64 * 1024, 'x'));
+  writeFileSync(join(folder, 'files/1m'), Buffer.alloc(1024 * 1024, 'x'));
   writeFileSync(join(folder, 'files/10m'), Buffer.alloc(10 * 1024 * 1024, 'x'));
   // gRPC's frame of an empty message: not compressed, no bytes.
   writeFileSync(join(folder, 'files/unary'), Buffer.alloc(5));

@@ -8,16 +8,20 @@ import type { Peer, PeerName, Protocol, Running } from '../peers/peer.ts';
 import { figure, number, shown } from '../report/stats.ts';
 import type { Section } from '../report/table.ts';
 
-const WARM_UP_SECONDS = 2;
+const WARM_UP_SECONDS = 1;
 const STEADY_SECONDS = 1;
+/** A share of a processor that is worth a remark. */
+const NOTABLE = 0.02;
 
 export interface LoadCase {
   readonly name: string;
   readonly title: string;
   /** What is counted. */
-  readonly unit: 'request' | 'message';
+  readonly unit: 'request' | 'message' | 'handshake';
   readonly protocol: Protocol;
   readonly table?: { readonly hosts: number; readonly paths: number };
+  /** ECDSA P-256 if it is left out. */
+  readonly certificate?: keyof Bed['certificates'];
   /** As much load as the generator can make, for a number of seconds. */
   load(target: Running, seconds: number, cpus: string | undefined): Promise<Counts>;
   /** Load at a fixed rate, for the latencies; absent: they say nothing in this case. */
@@ -37,7 +41,7 @@ export interface RunOptions {
   readonly seconds: number;
 }
 
-interface Turn {
+export interface Turn {
   readonly perSecond: number;
   /** Microseconds of CPU per request. */
   readonly user: number;
@@ -50,21 +54,45 @@ interface Turn {
   readonly p99?: number;
 }
 
+/** One that takes part: a peer, as which the table shows it, and how it is set up. */
+export interface Contestant {
+  readonly label: string;
+  readonly peer: Peer;
+  readonly workers: number;
+}
+
+export interface Turns {
+  /** By label, in the order of the contestants; those that were left out are missing. */
+  readonly results: ReadonlyMap<string, readonly Turn[]>;
+  /** Who was left out, why, and what failed. */
+  readonly notes: string[];
+}
+
+/** Microseconds of CPU per request. */
+export function total({ user, system }: Turn): number {
+  return user + system;
+}
+
 export async function measureCase(load: LoadCase, peers: readonly Peer[], bed: Bed, options: RunOptions): Promise<Section> {
+  const turns = await takeTurns(load, peers.map((peer) => ({ label: peer.name, peer, workers: 1 })), bed, options);
+  return section(load, turns);
+}
+
+export async function takeTurns(load: LoadCase, contestants: readonly Contestant[], bed: Bed, options: RunOptions): Promise<Turns> {
   const notes: string[] = [];
-  const running: { readonly peer: Peer; readonly target: Running; readonly turns: Turn[] }[] = [];
+  const running: { readonly label: string; readonly target: Running; readonly turns: Turn[] }[] = [];
   try {
-    for (const peer of peers) {
+    for (const { label, peer, workers } of contestants) {
       const reason = load.without?.[peer.name];
       if (reason !== undefined) {
-        notes.push(`${peer.name}: left out, ${reason}.`);
+        notes.push(`${label}: left out, ${reason}.`);
         continue;
       }
-      const target = await bed.start(peer, { protocol: load.protocol, ...(load.table === undefined ? {} : { table: load.table }) });
+      const target = await bed.start(peer, { workers, protocol: load.protocol, certificate: bed.certificates[load.certificate ?? 'ecdsa'], ...(load.table === undefined ? {} : { table: load.table }) });
       const wrong = await load.check(target);
-      if (wrong === undefined) running.push({ peer, target, turns: [] });
+      if (wrong === undefined) running.push({ label, target, turns: [] });
       else {
-        notes.push(`${peer.name}: left out, ${wrong}.`);
+        notes.push(`${label}: left out, ${wrong}.`);
         await target.stop();
       }
     }
@@ -78,7 +106,13 @@ export async function measureCase(load: LoadCase, peers: readonly Peer[], bed: B
   } finally {
     await Promise.all(running.map(({ target }) => target.stop()));
   }
-  return section(load, new Map(running.map(({ peer, turns }) => [peer.name, turns])), notes);
+  for (const { label, turns } of running) {
+    const errors = turns.reduce((sum, each) => sum + each.errors, 0);
+    if (errors > 0) notes.push(`${label}: ${number(errors)} ${load.unit}s failed.`);
+  }
+  const foreign = figure(running.flatMap(({ turns }) => turns.map((each) => each.foreign)));
+  if (foreign !== undefined && foreign.median > NOTABLE) notes.push(`Others took ${Math.round(foreign.median * 100)} % of the proxy's processor meanwhile.`);
+  return { results: new Map(running.map(({ label, turns }) => [label, turns])), notes };
 }
 
 async function turn(load: LoadCase, target: Running, bed: Bed, seconds: number): Promise<Turn> {
@@ -100,9 +134,8 @@ async function turn(load: LoadCase, target: Running, bed: Bed, seconds: number):
   };
 }
 
-function section(load: LoadCase, results: ReadonlyMap<PeerName, readonly Turn[]>, notes: string[]): Section {
-  const total = ({ user, system }: Turn): number => user + system;
-  const ratio = (turns: readonly Turn[], to: PeerName): ReturnType<typeof figure> => {
+function section(load: LoadCase, { results, notes }: Turns): Section {
+  const ratio = (turns: readonly Turn[], to: string): ReturnType<typeof figure> => {
     const base = results.get(to);
     return base === undefined ? undefined : figure(turns.map((each, run) => total(each) / total(base[run]!)));
   };
@@ -119,12 +152,6 @@ function section(load: LoadCase, results: ReadonlyMap<PeerName, readonly Turn[]>
       ...(load.steady === undefined ? [] : [shown(of((each) => each.p50 ?? 0), 2), shown(of((each) => each.p99 ?? 0), 2)]), shown(of((each) => each.memory / 1e6)),
     ];
   });
-  for (const [name, turns] of results) {
-    const errors = turns.reduce((sum, each) => sum + each.errors, 0);
-    if (errors > 0) notes.push(`${name}: ${number(errors)} ${load.unit}s failed.`);
-  }
-  const foreign = figure([...results.values()].flat().map((each) => each.foreign));
-  if (foreign !== undefined && foreign.median > 0.02) notes.push(`Other processes and the kernel's own work took ${Math.round(foreign.median * 100)} % of the proxy's processor meanwhile.`);
   const bars = [...results].map(([label, turns]) => {
     const cpu = figure(turns.map(total));
     return { label, value: cpu?.median ?? 0, spread: cpu?.spread ?? 0 };

@@ -4,35 +4,14 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Running } from '../peers/peer.ts';
-import { client, h2load, wrk } from '../run/generators.ts';
-import type { Counts, WrkOrder } from '../run/generators.ts';
-import { probe, probeGrpc } from '../run/probe.ts';
-import type { ProbeOptions } from '../run/probe.ts';
+import { client, h2load } from '../run/generators.ts';
+import type { Counts } from '../run/generators.ts';
+import { probeGrpc } from '../run/probe.ts';
+import { bodies, byWrk, expecting } from './http-load.ts';
 import type { LoadCase } from './load-case.ts';
 
 const SMALL = 1024;
 const NO_HTTP2 = 'it speaks HTTP/1.1 only';
-
-/** A check by one request: its answer must have so many bytes. */
-function expecting(bytes: number, options: ProbeOptions = {}): LoadCase['check'] {
-  return async (target) => {
-    const answer = await probe(options.tls === true ? target.httpsPort : target.httpPort, options);
-    if (answer === undefined) return 'it gave no answer';
-    return answer.status === 200 && answer.bytes === bytes ? undefined : `it answered ${answer.status} with ${answer.bytes} bytes`;
-  };
-}
-
-function byWrk(order: Omit<WrkOrder, 'port' | 'seconds'>): LoadCase['load'] {
-  return (target, seconds, cpus) => wrk({ ...order, port: order.tls ? target.httpsPort : target.httpPort, seconds }, cpus);
-}
-
-/** Counts whole bodies by their bytes: with large ones, those on their way at the end would distort the figures. */
-function bodies(order: Omit<WrkOrder, 'port' | 'seconds'>, bytes: number): LoadCase['load'] {
-  return async (target, seconds, cpus): Promise<Counts> => {
-    const counts = await byWrk(order)(target, seconds, cpus);
-    return { ...counts, requests: counts.bytes / bytes };
-  };
-}
 
 async function grpc(target: Running, seconds: number, cpus: string | undefined): Promise<Counts> {
   const bodyFile = join(tmpdir(), `fairlead-bench-grpc-${process.pid}`);

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { collectGarbage } from '../run/collect-garbage.ts';
 import { start, waitFor } from '../run/process.ts';
 import type { Peer, Setup } from './peer.ts';
 
@@ -51,6 +52,6 @@ export const fairlead: Peer = {
     const program = start(process.execPath, args, { cpus: setup.cpus, ...(setup.env === undefined ? {} : { env: setup.env }) });
     const line = await waitFor(program, 'Fairlead', () => /^\{"msg":"ready".*$/m.exec(program.output())?.[0], START_MS);
     const { http, https, admin } = JSON.parse(line) as { http: number; https: number; admin: number };
-    return { pid: program.pid, httpPort: http, httpsPort: https, adminPort: admin, stop: () => program.stop() };
+    return { pid: program.pid, httpPort: http, httpsPort: https, adminPort: admin, collectGarbage: () => collectGarbage(program.pid, program.errors), stop: () => program.stop() };
   },
 };

@@ -11,7 +11,10 @@ const proxy = httpProxy.createProxyServer({ target: `http://127.0.0.1:${upstream
 proxy.on('error', (_error, _request, response) => response.destroy());
 const plain = createServer((request, response) => proxy.web(request, response));
 const secure = createHttpsServer({ cert: readFileSync(chain), key: readFileSync(key) }, (request, response) => proxy.web(request, response));
-for (const server of [plain, secure]) server.on('upgrade', (request, socket, head) => proxy.ws(request, socket, head));
+for (const server of [plain, secure]) {
+  server.keepAliveTimeout = 300_000;
+  server.on('upgrade', (request, socket, head) => proxy.ws(request, socket, head));
+}
 plain.listen({ host: '127.0.0.1', port: 0, backlog: 4096 }, () => {
   secure.listen({ host: '127.0.0.1', port: 0, backlog: 4096 }, () => console.log((plain.address() as AddressInfo).port, (secure.address() as AddressInfo).port));
 });

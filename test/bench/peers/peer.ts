@@ -33,6 +33,8 @@ export interface Running {
   readonly httpsPort: number;
   /** Fairlead's alone. */
   readonly adminPort?: number;
+  /** Has it give back what it does not need, where it can be told to. */
+  collectGarbage?(): Promise<void>;
   stop(): Promise<void>;
 }
 

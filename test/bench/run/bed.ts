@@ -23,7 +23,7 @@ export interface Bed {
   /** Of a second endpoint for HTTP. */
   readonly secondPort: number;
   readonly certificates: Readonly<Record<'ecdsa' | 'rsa', CertificateFiles>>;
-  /** Starts a peer in a new folder; what is not said is as in the plain case: one worker, the P-256 certificate, one route. */
+  /** Starts a peer in a folder that it makes; what is not said is as in the plain case: one worker, the P-256 certificate, one route. */
   start(peer: Peer, setup?: Partial<Setup> & { readonly protocol?: Protocol }): Promise<Running>;
   /** Ends the endpoints and removes the folder. */
   close(): Promise<void>;
@@ -49,7 +49,7 @@ export async function makeBed(cpus = placement()): Promise<Bed> {
   return {
     cpus, folder, ports, certificates, secondPort: backend.secondPort,
     start(peer, { protocol = 'http', ...setup } = {}) {
-      const own = join(folder, `${peer.name}-${++started}`);
+      const own = setup.folder ?? join(folder, `${peer.name}-${++started}`);
       mkdirSync(own);
       return peer.start({ folder: own, upstream: { port: ports[protocol], protocol }, certificate: certificates.ecdsa, workers: 1, cpus: cpus.proxy, ...setup });
     },

@@ -68,6 +68,16 @@ export async function h2load(order: H2loadOrder, cpus: string | undefined): Prom
   return { requests: Number(done), errors: Number(done) - Math.min(Number(succeeded), Number(good)), seconds: order.seconds, bytes: 0 };
 }
 
+/** Full TLS handshakes, by several `openssl s_time` at once; each closes its connection when the handshake is done. */
+export async function handshakes(port: number, seconds: number, cpus: string | undefined): Promise<Counts> {
+  const SIDE_BY_SIDE = 4;
+  const args = ['s_time', '-connect', `127.0.0.1:${port}`, '-new', '-time', String(seconds)];
+  const start = performance.now();
+  const outputs = await Promise.all(Array.from({ length: SIDE_BY_SIDE }, () => runToEnd('openssl', args, { cpus }, 2 * seconds * 1000 + MARGIN_MS)));
+  const counts = outputs.map((output) => Number(/(\d+) connections in \d+ real seconds/.exec(output)?.[1] ?? 0));
+  return { requests: counts.reduce((sum, count) => sum + count, 0), errors: counts.filter((count) => count === 0).length, seconds: (performance.now() - start) / 1000, bytes: 0 };
+}
+
 const PLAIN_ORDER = { protocol: 'http1', tls: false, method: 'GET', path: '/', host: 'bench.example', headers: {}, bodyBytes: 0, connections: 32, fresh: false } as const;
 export type ClientOrder = Partial<Order> & Pick<Order, 'port' | 'seconds'>;
 

@@ -47,6 +47,11 @@ export function memoryOf(pid: number): number {
   return kilobytes * 1024;
 }
 
+/** Open files and sockets of a process and its descendants. */
+export function openFilesOf(pid: number): number {
+  return processTree(pid).reduce((sum, member) => sum + readdirSync(`/proc/${member}/fd`).length, 0);
+}
+
 /** Microseconds that processors were not idle, all of them or those that taskset's list names; time stolen by the host counts. */
 export function busyTime(cpus: string | undefined): number {
   const names = cpus === undefined ? ['cpu'] : cpus.split(',').map((cpu) => `cpu${cpu}`);

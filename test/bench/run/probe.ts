@@ -1,7 +1,9 @@
-// One request, to see if something answers, and as it should, before it is measured.
+// One request or handshake, to see if something answers, and as it should, before it is measured.
 import { request as requestHttp } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { request as requestHttps } from 'node:https';
+import { connect as connectTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 
 const LIMIT_MS = 3000;
 
@@ -36,6 +38,29 @@ export function probe(port: number, { tls = false, path = '/', host = 'bench.exa
 /** For waiting: true when any answer comes, else undefined. */
 export async function answers(port: number, options: ProbeOptions = {}): Promise<true | undefined> {
   return (await probe(port, options)) === undefined ? undefined : true;
+}
+
+/** Resolves with whether a second TLS connection was resumed with what the first was given: a ticket or a session id. */
+export async function resumes(port: number): Promise<boolean> {
+  const first = await tlsConnection(port, undefined);
+  const session = await new Promise<Buffer>((resolve, reject) => {
+    first.once('session', resolve);
+    setTimeout(() => reject(new Error('no session to resume')), LIMIT_MS).unref();
+    // TLS 1.3 sends it after the handshake, some servers with their first answer.
+    first.write('GET / HTTP/1.1\r\nhost: bench.example\r\n\r\n');
+  }).finally(() => first.destroy());
+  const second = await tlsConnection(port, session);
+  const reused = second.isSessionReused();
+  second.destroy();
+  return reused;
+}
+
+function tlsConnection(port: number, session: Buffer | undefined): Promise<TLSSocket> {
+  const socket = connectTls({ host: '127.0.0.1', port, servername: 'bench.example', rejectUnauthorized: false, ...(session === undefined ? {} : { session }) });
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('secureConnect', () => resolve(socket));
+  });
 }
 
 /** What became of one unary gRPC call with an empty message: `ok`, or what was wrong with it. */
