@@ -301,7 +301,7 @@ class RequestLife implements UpstreamHandler {
 
   /** A bug, not a failed request: it is answered with 500 and told on standard error. */
   #broken(error: unknown): void {
-    process.stderr.write(`${JSON.stringify({ level: 'error', msg: 'request failed inside the proxy', error: error instanceof Error ? error.stack : String(error) })}\n`);
+    reportBug(error);
     this.#call?.abort();
     this.#settle('cancelled');
     if (this.#over) return;
@@ -352,6 +352,16 @@ class RequestLife implements UpstreamHandler {
     if (this.#filtersRun > 0) this.#filterResponse(headers);
     return headers;
   }
+}
+
+/** At most one report a second: a bug that every request meets must not fill the log. */
+let reportedAt = Number.NEGATIVE_INFINITY;
+
+function reportBug(error: unknown): void {
+  const now = performance.now();
+  if (now - reportedAt < 1_000) return;
+  reportedAt = now;
+  process.stderr.write(`${JSON.stringify({ level: 'error', msg: 'request failed inside the proxy', error: error instanceof Error ? error.stack : String(error) })}\n`);
 }
 
 const NONE: readonly Endpoint[] = [];

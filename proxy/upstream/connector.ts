@@ -32,7 +32,7 @@ export class Connector {
   connect(cluster: Cluster, endpoint: Endpoint, connected: Connected, sessions?: SessionStore): void {
     let socket: net.Socket;
     try {
-      socket = cluster.tls === undefined ? net.connect(tcpOptions(endpoint)) : tls.connect(this.#tlsOptions(cluster.tls, endpoint, sessions?.session));
+      socket = cluster.tls === undefined ? net.connect(tcpOptions(endpoint)) : tls.connect(this.#tlsOptions(cluster, cluster.tls, endpoint, sessions?.session));
     } catch (error) {
       // A certificate or key that OpenSSL does not take, or an address that is none.
       process.nextTick(connected, new ConnectError('UpstreamConnectionFailure', messageOf(error), error), null);
@@ -63,12 +63,12 @@ export class Connector {
     });
   }
 
-  #tlsOptions(settings: UpstreamTls, endpoint: Endpoint, session: Buffer | undefined): tls.ConnectionOptions {
+  #tlsOptions(cluster: Cluster, settings: UpstreamTls, endpoint: Endpoint, session: Buffer | undefined): tls.ConnectionOptions {
     const { serverName, verify } = settings;
     return {
       ...tcpOptions(endpoint),
       secureContext: this.#secureContext(settings),
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [cluster.protocol === 'HTTP/2' ? 'h2' : 'http/1.1'],
       session,
       rejectUnauthorized: verify,
       // SNI carries names only (RFC 6066 §3); the check is always against the name that the cluster was given.

@@ -6,8 +6,10 @@ import type { Snapshot } from '../table/snapshot.ts';
 import { Connector } from './connector.ts';
 import { EndpointPool } from './endpoint-pool.ts';
 import type { PoolLimits } from './endpoint-pool.ts';
+import { Http2Pool } from './http2-pool.ts';
+import type { Http2Limits } from './http2-pool.ts';
 
-export interface DispatcherOptions extends PoolLimits {
+export interface DispatcherOptions extends PoolLimits, Http2Limits {
   /** Longest wait for a connection in the queue. */
   readonly maxWaitMs: number;
   /** A pool without requests for this long is dropped. */
@@ -22,6 +24,11 @@ export const DEFAULT_DISPATCHER_OPTIONS: DispatcherOptions = {
   maxWaitMs: 5_000,
   keepAliveMs: 4_000,
   maxHeadBytes: 32 * 1024,
+  maxLines: 32,
+  maxStreams: 100,
+  lineIdleMs: 60_000,
+  pingAfterMs: 20_000,
+  pingTimeoutMs: 10_000,
   idleMs: 60_000,
   maxPools: 4096,
 };
@@ -35,14 +42,16 @@ export interface DispatcherStats {
   readonly waiting: number;
 }
 
+type AnyPool = EndpointPool | Http2Pool;
+
 type Table = Pick<Snapshot, 'clusters' | 'endpoints' | 'certificates'>;
 
 export class Dispatchers {
   readonly options: DispatcherOptions;
   readonly connector = new Connector();
-  readonly #pools: LRUCache<string, EndpointPool>;
+  readonly #pools: LRUCache<string, AnyPool>;
   /** Dropped, but not closed yet. */
-  readonly #closing = new Set<EndpointPool>();
+  readonly #closing = new Set<AnyPool>();
   readonly #sweeper: NodeJS.Timeout;
 
   constructor(options: Partial<DispatcherOptions> = {}) {
@@ -51,18 +60,27 @@ export class Dispatchers {
     this.#sweeper = setInterval(() => this.#sweep(), this.options.idleMs / 2).unref();
   }
 
-  /** The pool of an endpoint under the present connection settings of its cluster. */
+  /** The pool of an endpoint under the present connection settings of its cluster, which speaks HTTP/1.1. */
   pool(cluster: Cluster, endpoint: Endpoint): EndpointPool {
+    return this.#pool(EndpointPool, cluster, endpoint);
+  }
+
+  /** The same for a cluster that speaks HTTP/2. */
+  http2Pool(cluster: Cluster, endpoint: Endpoint): Http2Pool {
+    return this.#pool(Http2Pool, cluster, endpoint);
+  }
+
+  #pool<P extends AnyPool>(Kind: new (cluster: Cluster, endpoint: Endpoint, profile: string, connector: Connector, options: DispatcherOptions) => P, cluster: Cluster, endpoint: Endpoint): P {
     const key = `${cluster.name} ${endpoint.address}:${endpoint.port}`;
     const known = this.#pools.get(key);
-    if (known !== undefined) {
+    if (known instanceof Kind) {
       if (known.cluster === cluster) return known;
       if (known.profile === profileOf(cluster)) {
         known.cluster = cluster;
         return known;
       }
     }
-    const pool = new EndpointPool(cluster, endpoint, profileOf(cluster), this.connector, this.options);
+    const pool = new Kind(cluster, endpoint, profileOf(cluster), this.connector, this.options);
     this.#pools.set(key, pool);
     return pool;
   }
@@ -111,7 +129,7 @@ export class Dispatchers {
     await Promise.all([...this.#closing].map((pool) => pool.destroy()));
   }
 
-  #drop(pool: EndpointPool): void {
+  #drop(pool: AnyPool): void {
     this.#closing.add(pool);
     void pool.close().then(() => this.#closing.delete(pool));
   }

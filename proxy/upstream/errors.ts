@@ -14,11 +14,13 @@ export const UPSTREAM_FAILURES = {
   UpstreamConnectionTimeout: { side: 'upstream', retry: 'yes', status: 504 },
   /** The connection was reset or closed before the answer was complete. */
   UpstreamConnectionTermination: { side: 'upstream', retry: 'no', status: 502 },
+  /** The endpoint reset the HTTP/2 stream before the answer was complete; with retry `yes` it says that it has not looked at the request. */
+  UpstreamRemoteReset: { side: 'upstream', retry: 'no', status: 502 },
   /** No response head within `responseHeadMs` of the request's last byte. */
   UpstreamRequestTimeout: { side: 'upstream', retry: 'no', status: 504 },
   /** A gap in reading the answer or in writing the request that was longer than `readIdleMs` or `sendIdleMs`. */
   StreamIdleTimeout: { side: 'upstream', retry: 'no', status: 504 },
-  /** The answer is not HTTP/1.1, its head is too large, or it switched protocols unasked. */
+  /** The answer is not HTTP of the version that the cluster speaks, its head is too large, or it switched protocols unasked. */
   UpstreamProtocolError: { side: 'upstream', retry: 'no', status: 502 },
   /** Every connection to the endpoint is busy and the queue is full, or the wait in it was too long. Nothing was sent. */
   UpstreamOverflow: { side: 'upstream', retry: 'yes', status: 503 },

@@ -13,8 +13,6 @@ export interface Line {
   served: number;
   /** The present socket failed: what ends from now on was cut. */
   broken: boolean;
-  /** There is a connection already; a request need not wait for one. */
-  connected: boolean;
   /** Timer of the connection, for whichever request it carries; undefined: each request has its own. */
   readonly deadline: Deadline | undefined;
 }
@@ -30,7 +28,7 @@ export type Open = (connected: Connected) => void;
 
 /** For `Pool.Options.factory`. `open` makes the connections. */
 export function guardedClient(origin: URL, options: Client.Options, open: Open): GuardedClient {
-  const line: Line = { served: 0, broken: false, connected: false, deadline: undefined };
+  const line: Line = { served: 0, broken: false, deadline: undefined };
   const connect = (_options: object, connected: (error: Error | null, socket: net.Socket | null) => void): void => {
     open((error, socket) => {
       if (socket !== null) {

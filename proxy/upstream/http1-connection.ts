@@ -89,7 +89,7 @@ class Ongoing implements Dispatcher.DispatchController {
 
 export class Http1Connection {
   readonly #deadline = new Deadline(NOBODY);
-  readonly #line: Line = { served: 0, broken: false, connected: false, deadline: this.#deadline };
+  readonly #line: Line = { served: 0, broken: false, deadline: this.#deadline };
   readonly #owner: ConnectionOwner;
   readonly #options: Http1ClientOptions;
   #socket: net.Socket | undefined;
@@ -155,7 +155,6 @@ export class Http1Connection {
       return;
     }
     this.#socket = socket;
-    this.#line.connected = true;
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('end', () => this.#ended());
     socket.on('error', (cause) => {

@@ -112,7 +112,9 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
   carriedBy(line: Line): void {
     this.#line = line;
     // The wait in the queue is over. The connector has a timeout of its own.
-    this.#unwait();
+    this.#deadline?.clear();
+    this.#deadline = line.deadline;
+    if (this.#deadline !== undefined) this.#deadline.owner = this;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
