@@ -39,7 +39,7 @@ const head = [...(await describeMachine()), `- ${options.runs} runs of ${options
 console.log(head.join('\n'));
 if (options.write) {
   writeResults('bench', [...head, '', ...sections.map(printSection)].join('\n'));
-  writeChart(sections, CHARTED, `CPU per request, one core, ${head[0]!.slice(2)}`);
+  writeChart(sections, CHARTED, `CPU per request, user and system; less is better. ${head[0]!.slice(2)}`);
 }
 
 function add(section: Section): void {

@@ -15,7 +15,6 @@ import { cpuOf } from './run/meters.ts';
 
 const OUT = fileURLToPath(new URL('../../tmp/profile', import.meta.url));
 const INTERVAL_US = 200;
-const WARM_UP_SECONDS = 2;
 const SHOWN = 40;
 
 const { values } = parseArgs({ options: { case: { type: 'string', default: 'keep-alive' }, seconds: { type: 'string', default: '5' } } });
@@ -32,7 +31,7 @@ try {
   const target = await bed.start(fairlead, { protocol: load.protocol, env, ...(load.table === undefined ? {} : { table: load.table }) });
   const wrong = await load.check(target);
   if (wrong !== undefined) throw new Error(wrong);
-  await load.load(target, WARM_UP_SECONDS, bed.cpus.load);
+  await load.load(target, fairlead.warmUpSeconds, bed.cpus.load);
   const before = cpuOf(target.pid);
   const from = Number(process.hrtime.bigint() / 1000n);
   const counts = await load.load(target, seconds, bed.cpus.load);

@@ -3,7 +3,7 @@ import { wrk } from '../run/generators.ts';
 import type { Counts, WrkOrder } from '../run/generators.ts';
 import { probe } from '../run/probe.ts';
 import type { ProbeOptions } from '../run/probe.ts';
-import type { LoadCase } from './load-case.ts';
+import type { LoadCase } from './turns.ts';
 
 /** A check by one request: its answer must have so many bytes. */
 export function expecting(bytes: number, options: ProbeOptions = {}): LoadCase['check'] {

@@ -1,6 +1,6 @@
 // The cases that put load on every peer. Concurrency is what saturates one processor of the fastest peer; fixed rates are below
 // what the slowest can do.
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Running } from '../peers/peer.ts';
@@ -8,7 +8,7 @@ import { client, h2load } from '../run/generators.ts';
 import type { Counts } from '../run/generators.ts';
 import { probeGrpc } from '../run/probe.ts';
 import { bodies, byWrk, expecting } from './http-load.ts';
-import type { LoadCase } from './load-case.ts';
+import type { LoadCase } from './turns.ts';
 
 const SMALL = 1024;
 const NO_HTTP2 = 'it speaks HTTP/1.1 only';
@@ -16,7 +16,11 @@ const NO_HTTP2 = 'it speaks HTTP/1.1 only';
 async function grpc(target: Running, seconds: number, cpus: string | undefined): Promise<Counts> {
   const bodyFile = join(tmpdir(), `fairlead-bench-grpc-${process.pid}`);
   writeFileSync(bodyFile, Buffer.alloc(5));
-  return await h2load({ port: target.httpsPort, path: '/bench.Echo/Unary', connections: 8, streams: 16, seconds, bodyFile, headers: ['content-type: application/grpc', 'te: trailers'] }, cpus);
+  try {
+    return await h2load({ port: target.httpsPort, path: '/bench.Echo/Unary', connections: 8, streams: 16, seconds, bodyFile, headers: ['content-type: application/grpc', 'te: trailers'] }, cpus);
+  } finally {
+    rmSync(bodyFile);
+  }
 }
 
 export const LOAD_CASES: readonly LoadCase[] = [
@@ -39,7 +43,7 @@ export const LOAD_CASES: readonly LoadCase[] = [
   },
   {
     name: 'body-64k', title: 'HTTP/1.1 keep-alive, bodies of 64 KB', unit: 'request', protocol: 'http', bodyBytes: 64 * 1024,
-    load: byWrk({ tls: false, connections: 32, path: '/files/64k' }), steady: { rate: 500, path: '/files/64k' }, check: expecting(64 * 1024, { path: '/files/64k' }),
+    load: byWrk({ tls: false, connections: 32, path: '/files/64k' }), check: expecting(64 * 1024, { path: '/files/64k' }),
   },
   {
     name: 'body-10m', title: 'HTTP/1.1 keep-alive, bodies of 10 MB', unit: 'request', protocol: 'http', bodyBytes: 10 * 1024 * 1024, limit: 1.6,
@@ -47,7 +51,7 @@ export const LOAD_CASES: readonly LoadCase[] = [
   },
   {
     name: 'post-4k', title: 'POST of 4 KB', unit: 'request', protocol: 'upload', bodyBytes: 4096,
-    load: byWrk({ tls: false, connections: 64, method: 'POST', bodyBytes: 4096 }), steady: { rate: 1000, method: 'POST', bodyBytes: 4096 }, check: expecting(2),
+    load: byWrk({ tls: false, connections: 64, method: 'POST', bodyBytes: 4096 }), check: expecting(2),
   },
   {
     name: 'post-1m', title: 'POST of 1 MB', unit: 'request', protocol: 'upload', bodyBytes: 1024 * 1024,

@@ -11,7 +11,7 @@ import type { Section } from '../report/table.ts';
 import type { Bed } from '../run/bed.ts';
 import { client, wrk } from '../run/generators.ts';
 import { cpuOf } from '../run/meters.ts';
-import type { RunOptions } from './load-case.ts';
+import type { RunOptions } from './turns.ts';
 
 export const SWAP = 'swap';
 const CHANGES = 100;
@@ -35,7 +35,7 @@ export async function measureSwap(bed: Bed, { runs, seconds }: RunOptions): Prom
   const still: Turn[] = [];
   const changing: Turn[] = [];
   try {
-    await wrk({ tls: false, port: target.httpPort, connections: 64, seconds: 2 }, bed.cpus.load);
+    await wrk({ tls: false, port: target.httpPort, connections: 64, seconds: fairlead.warmUpSeconds }, bed.cpus.load);
     await turn(target, bed, folder, seconds, true);
     for (let run = 0; run < runs; run++) {
       still.push(await turn(target, bed, folder, seconds, false));

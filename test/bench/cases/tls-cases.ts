@@ -3,7 +3,7 @@
 import { resumes } from '../run/probe.ts';
 import { handshakes } from '../run/generators.ts';
 import { bodies, byWrk, expecting } from './http-load.ts';
-import type { LoadCase } from './load-case.ts';
+import type { LoadCase } from './turns.ts';
 
 const MEGABYTE = 1024 * 1024;
 const full: Pick<LoadCase, 'unit' | 'protocol' | 'load' | 'check'> = {

@@ -1,12 +1,12 @@
-// Two workers against one, for the peers that have workers. With four processors or more, proxies have two for themselves; with
+// Two workers against one, for Fairlead and the two that it is measured by. With four processors or more, proxies have two for themselves; with
 // fewer, everybody runs where the kernel puts them, and the gain is bounded by what generator and endpoint leave over.
 import { availableParallelism } from 'node:os';
 import type { Peer } from '../peers/peer.ts';
 import { figure, shown } from '../report/stats.ts';
 import type { Section } from '../report/table.ts';
 import { makeBed, placement } from '../run/bed.ts';
-import { takeTurns, total } from './load-case.ts';
-import type { RunOptions } from './load-case.ts';
+import { takeTurns, total } from './turns.ts';
+import type { RunOptions } from './turns.ts';
 import { LOAD_CASES } from './load-cases.ts';
 
 export const WORKERS = 'workers';
@@ -18,7 +18,7 @@ export async function measureWorkers(peers: readonly Peer[], options: RunOptions
   const processors = availableParallelism();
   const apart = processors >= ENOUGH;
   const bed = await makeBed(apart ? { proxy: '0,1', load: '2', backend: '3' } : placement(1));
-  const able = peers.filter(({ name }) => name !== 'http-proxy');
+  const able = peers.filter(({ name }) => name === 'nginx' || name === 'haproxy' || name === 'fairlead');
   const contestants = able.flatMap((peer) => [1, 2].map((workers) => ({ label: `${peer.name}, ${workers}`, peer, workers })));
   try {
     const { results, notes } = await takeTurns(load, contestants, bed, options);

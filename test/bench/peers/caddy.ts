@@ -38,6 +38,7 @@ function configuration({ upstream, certificate, table, folder }: Setup, ports: r
 
 export const caddy: Peer = {
   name: 'caddy',
+  warmUpSeconds: 1,
   async start(setup) {
     const ports = [await freePort(), await freePort()] as const;
     const file = join(setup.folder, 'caddy.json');

@@ -41,6 +41,7 @@ function manifests({ upstream, certificate, table, folder }: Setup): void {
 
 export const fairlead: Peer = {
   name: 'fairlead',
+  warmUpSeconds: 4,
   async start(setup) {
     manifests(setup);
     const ports = ['http', 'https', 'admin'].flatMap((name) => [`--${name}-port`, '0']);

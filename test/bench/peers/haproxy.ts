@@ -39,6 +39,7 @@ backend endpoint
 
 export const haproxy: Peer = {
   name: 'haproxy',
+  warmUpSeconds: 1,
   async start(setup) {
     const ports = [await freePort(), await freePort()] as const;
     const file = join(setup.folder, 'haproxy.cfg');

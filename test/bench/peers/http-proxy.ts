@@ -8,6 +8,7 @@ const SERVER = fileURLToPath(new URL('./http-proxy-server.ts', import.meta.url))
 
 export const httpProxy: Peer = {
   name: 'http-proxy',
+  warmUpSeconds: 4,
   async start({ upstream, certificate, cpus, env }) {
     const program = start(process.execPath, [SERVER, String(upstream.port), certificate.chain, certificate.key], { cpus, ...(env === undefined ? {} : { env }) });
     const [, http, https] = await waitFor(program, 'http-proxy', () => /^(\d+) (\d+)\n/.exec(program.output()) ?? undefined);

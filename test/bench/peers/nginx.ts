@@ -65,6 +65,7 @@ ${servers(setup, ports, `  ssl_certificate ${certificate.chain};\n  ssl_certific
 
 export const nginx: Peer = {
   name: 'nginx',
+  warmUpSeconds: 1,
   async start(setup) {
     const ports = [await freePort(), await freePort()] as const;
     const file = join(setup.folder, 'nginx.conf');

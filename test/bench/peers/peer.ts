@@ -40,6 +40,8 @@ export interface Running {
 
 export interface Peer {
   readonly name: PeerName;
+  /** Of full load, until a runtime that compiles as it goes has compiled what is hot. */
+  readonly warmUpSeconds: number;
   /** Resolves when it answers on both ports. */
   start(setup: Setup): Promise<Running>;
 }

@@ -66,7 +66,7 @@ function drawn({ label, value, spread }: Bar, y: number, scale: number, unit: st
   const cut = value * scale > most * 1.001;
   const width = cut ? most : value * scale;
   const middle = y + BAR / 2;
-  const half = value * spread * scale;
+  const half = Math.min(value * spread * scale, RIGHT / 4);
   const line = cut ? '' : `<line class="spread" x1="${(LEFT + width - half).toFixed(1)}" x2="${(LEFT + width + half).toFixed(1)}" y1="${middle}" y2="${middle}"/>`;
   const text = `${cut ? '▸ ' : ''}${number(value, value < 1000 ? 1 : 0)} ${unit}`;
   const after = LEFT + width + (cut ? 0 : half) + 6;

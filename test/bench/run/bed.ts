@@ -37,6 +37,8 @@ export function placement(processors = availableParallelism()): Cpus {
 
 export async function makeBed(cpus = placement()): Promise<Bed> {
   const folder = mkdtempSync(join(tmpdir(), 'fairlead-bench-'));
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', removeFolder);
   const certificates = {
     ecdsa: await makeCertificate(folder, 'ecdsa', ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']),
     rsa: await makeCertificate(folder, 'rsa', ['-newkey', 'rsa:2048']),
@@ -55,7 +57,8 @@ export async function makeBed(cpus = placement()): Promise<Bed> {
     },
     async close() {
       await Promise.all([backend.stop(), raw.stop()]);
-      rmSync(folder, { recursive: true, force: true });
+      process.off('exit', removeFolder);
+      removeFolder();
     },
   };
 }
