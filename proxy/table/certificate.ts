@@ -10,4 +10,13 @@ export interface Certificate {
   readonly notAfter: number;
   readonly chainPem: string;
   readonly keyPem: string;
+  /** What the authority says of its revocation, stapled to handshakes. */
+  readonly ocsp?: OcspStaple;
+}
+
+export interface OcspStaple {
+  /** OCSPResponse (RFC 6960) in base64. */
+  readonly response: string;
+  /** Milliseconds since the epoch; not stapled afterwards. */
+  readonly validUntil: number;
 }

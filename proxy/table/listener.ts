@@ -8,9 +8,11 @@ export interface Listener {
   readonly address: string;
   readonly port: number;
   readonly protocol: 'HTTP' | 'HTTPS';
-  /** True: every connection from `proxyProtocolFrom` must begin with a PROXY protocol header (v1 or v2). */
+  /** True: every connection from a peer in `proxyProtocolFrom` must begin with a PROXY protocol header (v1 or v2), and no other may. */
   readonly proxyProtocol: boolean;
-  /** CIDRs of peers whose `X-Forwarded-*` and PROXY header are believed. Empty: nobody is. */
+  /** CIDRs; absent: every peer. */
+  readonly proxyProtocolFrom?: readonly string[];
+  /** CIDRs of peers whose `X-Forwarded-*` are believed. Empty: nobody is. */
   readonly trustedProxies: readonly string[];
   /** HTTPS only. */
   readonly tls?: ListenerTls;
@@ -20,7 +22,13 @@ export interface Listener {
 export interface ListenerTls {
   /** Served when SNI is absent or matches no virtual host that has a certificate. */
   readonly defaultCertificate: string;
-  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly minVersion: TlsVersion;
+  /** Absent: the newest there is. */
+  readonly maxVersion?: TlsVersion;
   /** OpenSSL cipher list for TLS 1.2; absent: AEAD suites only. */
   readonly ciphers?: string;
+  /** True: of the suites that both sides have, the client's favourite; else the server's. */
+  readonly preferClientCiphers?: true;
 }
+
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';

@@ -1,10 +1,13 @@
 // What the primary process and a worker say to each other over IPC. Plain data; the proxy owns the language.
+import type { RetryPolicy } from './route.ts';
 import type { Delta, Snapshot } from './snapshot.ts';
 
 /** Primary → worker. */
 export type ToWorker =
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
   | { readonly type: 'delta'; readonly delta: Delta }
+  /** 32 random bytes in base64, from which the keys of session tickets are made; the same for all workers, and changed now and then. */
+  | { readonly type: 'ticketSecret'; readonly secret: string }
   /** Answer with `stats` carrying the same id. */
   | { readonly type: 'collect'; readonly id: number }
   | { readonly type: 'ping'; readonly id: number }
@@ -32,6 +35,9 @@ export interface WorkerOptions {
   readonly accessLog: string;
   readonly limits: WorkerLimits;
   readonly timeouts: WorkerTimeouts;
+  readonly forwarding: WorkerForwarding;
+  /** Memory in bytes that all processes together may use; 0: the container's limit, if it has one. */
+  readonly memoryLimitBytes: number;
 }
 
 /** What one client may ask for, where no route says otherwise. */
@@ -50,6 +56,8 @@ export interface WorkerLimits {
   readonly keepAliveRequests: number;
   /** HTTP/2 streams open at once on one client connection. */
   readonly maxConcurrentStreams: number;
+  /** Connections of one client address at a worker; trusted proxies have as many as they like. 0: no limit. */
+  readonly connectionsPerAddress: number;
 }
 
 /** Defaults for what `Timeouts` of a route leaves open; the meaning of each is the one there. */
@@ -57,6 +65,18 @@ export interface WorkerTimeouts {
   readonly responseHeadMs: number;
   readonly readIdleMs: number;
   readonly sendIdleMs: number;
+  /** 0: no limit. */
+  readonly requestMs: number;
+}
+
+/** How requests are brought to endpoints where a route says nothing else. Counts are of one worker. */
+export interface WorkerForwarding {
+  readonly retry: RetryPolicy;
+  readonly requestBuffering: boolean;
+  /** Requests under way at one endpoint. */
+  readonly endpointRequests: number;
+  /** Requests that wait, per cluster, while all of its endpoints have as many as they may. */
+  readonly waitingRequests: number;
 }
 
 /** Hot counters of one worker since its start; the primary adds the workers up at scrape. Names, labels and buckets: metrics.ts. */

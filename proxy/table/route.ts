@@ -1,5 +1,7 @@
 // Routes: one match, its filters, one action. Names and meaning follow the Gateway API where it has a word.
+import type { KeyPart } from './cluster.ts';
 import type { FilterSpec } from './filter.ts';
+import type { TlsVersion } from './listener.ts';
 import type { Origin } from './origin.ts';
 
 /** All that one hostname answers on some listeners. `routes` stand in matching order: the first that matches wins. */
@@ -10,7 +12,36 @@ export interface VirtualHost {
   readonly hostname: string;
   /** `Certificate.name` for TLS connections to this hostname; absent: the listener's default certificate. */
   readonly certificate?: string;
+  /** Where connections to this hostname are not what the listener's settings say. */
+  readonly tls?: HostTls;
+  /** TLS connections to this hostname are passed on to this cluster as they are, unread; on listeners without TLS, `routes` serve. */
+  readonly passthrough?: string;
   readonly routes: readonly Route[];
+}
+
+/** TLS settings of one hostname; what is absent is as on its listener. */
+export interface HostTls {
+  readonly minVersion?: TlsVersion;
+  readonly maxVersion?: TlsVersion;
+  /** OpenSSL cipher list for TLS 1.2. */
+  readonly ciphers?: string;
+  readonly preferClientCiphers?: boolean;
+  readonly clientCertificates?: ClientCertificates;
+}
+
+/**
+ * Clients are asked for a certificate, and this is whom they are believed from. What follows for a request is decided by the filter
+ * `client-certificate` of its route; a connection counts for the virtual host that it was made to, and for no other.
+ */
+export interface ClientCertificates {
+  /** `sha256/<hex>` of all that is below: connections and sessions of one policy are never used under another. */
+  readonly name: string;
+  /** PEM certificates of the authorities. */
+  readonly caPem: string;
+  /** PEM revocation lists, one for each authority that a chain may hold. */
+  readonly crlPem?: string;
+  /** Intermediate authorities between the client's certificate and one that is trusted of itself, at most. */
+  readonly depth: number;
 }
 
 /** One match, the filters of the matched request in order, and exactly one action. */
@@ -58,10 +89,19 @@ export type Action = Forward | Redirect | Respond;
 export interface Forward {
   readonly type: 'Forward';
   readonly clusters: readonly WeightedCluster[];
+  /** In place of `clusters` for requests that came over https. */
+  readonly encryptedClusters?: readonly WeightedCluster[];
   readonly timeouts?: Timeouts;
-  readonly retry?: RetryPolicy;
+  /** What is absent in it is the worker's default. */
+  readonly retry?: Partial<RetryPolicy>;
   /** Largest request body in bytes; absent: the server's own limit. 0: no limit. */
   readonly maxBodyBytes?: number;
+  /** True: request bodies that are small are sent on when they are complete, and can then be sent again. Absent: the worker's default. */
+  readonly requestBuffering?: boolean;
+  /** The Host that endpoints get; absent, or if what comes out is none: the one that the client asked for. */
+  readonly upstreamHost?: readonly KeyPart[];
+  /** Present: requests of this route may begin a session (`Cluster.affinity`); the Path of its cookie. */
+  readonly sessionPath?: string;
 }
 
 export interface WeightedCluster {
@@ -83,10 +123,10 @@ export interface Timeouts {
   readonly requestMs?: number;
 }
 
-/** When another endpoint may be tried. `attempts` counts the first one too; 0 and 1 mean no retry. */
+/** When another endpoint may be tried. `attempts` counts the first one too; 1: no retry, 0: as many as there are endpoints. */
 export interface RetryPolicy {
   readonly attempts: number;
-  /** Total time for all tries, in milliseconds; 0: no limit. */
+  /** No try begins later than this after the first one, in milliseconds; 0: no limit. */
   readonly totalMs: number;
   /** Which failures count: `error`, `timeout`, `invalid-response` or a status such as `503`. */
   readonly on: readonly string[];

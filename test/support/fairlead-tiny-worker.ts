@@ -19,8 +19,10 @@ process.on('message', (raw) => {
   else if (message.type === 'snapshot') {
     ports = Object.fromEntries(Object.values(message.snapshot.listeners).map(({ name, port }) => [name, port === 0 ? 40_000 + options.index : port]));
     applied(message.snapshot.version);
-  } else if (message.delta.base === version) applied(message.delta.version);
-  else say({ type: 'resync', have: version });
+  } else if (message.type === 'delta') {
+    if (message.delta.base === version) applied(message.delta.version);
+    else say({ type: 'resync', have: version });
+  }
 });
 process.on('SIGTERM', () => undefined);
 process.on('disconnect', () => process.exit(0));
