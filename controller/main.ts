@@ -5,6 +5,8 @@ import type { Server } from 'node:http';
 import { selfSigned } from '../certs/self-signed.ts';
 import { AdminMetrics } from './admin/metrics.ts';
 import { startAdmin } from './admin/server.ts';
+import { sourcePage } from './admin/source-metrics.ts';
+import type { SourceNumbers } from './admin/source-metrics.ts';
 import { DnsWatcher } from './dns.ts';
 import type { Source } from './kube/state.ts';
 import { bindError, listenersOf } from './listeners.ts';
@@ -16,7 +18,9 @@ import { ProblemLog } from './problem-log.ts';
 import { describeEdits } from './publish/describe.ts';
 import { Publisher } from './publish/publisher.ts';
 import { Reconciler } from './reconcile.ts';
+import { restoredTable } from './restore.ts';
 import type { Settings } from './settings.ts';
+import { StateDir } from './state-dir.ts';
 import { VERSION } from './version.ts';
 
 /** How long the first table waits for the names of ExternalName Services. */
@@ -24,6 +28,15 @@ const FIRST_NAMES_MS = 2000;
 /** Problems are logged this long after they appear, and in a burst of changes once per pause. */
 const PROBLEMS_SOON_MS = 20;
 const PROBLEMS_PAUSE_MS = 1000;
+/** When objects are not all there after this time, the table of an earlier run serves until they are. To load what talks to a cluster takes most of it. */
+const PATIENCE_MS = 1000;
+
+/** A source that writes back to where it reads from has more to hear and to tell. */
+export interface ServedSource extends Source {
+  /** All Problems that there are now. */
+  tell?(problems: readonly Problem[]): void;
+  stats?(): SourceNumbers;
+}
 
 /** Where it really listens. */
 export interface Ports {
@@ -34,7 +47,7 @@ export interface Ports {
 
 export class Fairlead {
   readonly #settings: Settings;
-  readonly #source: Source;
+  readonly #source: ServedSource;
   readonly #log: Log;
   readonly #onReady: (ports: Ports) => void;
   readonly #metrics = new AdminMetrics(VERSION);
@@ -43,14 +56,21 @@ export class Fairlead {
   readonly #reconciler: Reconciler;
   readonly #problemLog: ProblemLog;
   readonly #refusals = new Map<number, Problem>();
+  readonly #selfSigned = selfSigned({ hostnames: ['fairlead.invalid'] });
+  readonly #stateDir: StateDir | undefined;
+  #stateProblem: Problem | undefined;
+  /** When the table that serves was saved, while it is one of an earlier run. */
+  #savedAt: number | undefined;
   #admin: { readonly server: Server; readonly port: number } | undefined;
   #problemTimer: NodeJS.Timeout | undefined;
   #problemsToldAt = -Infinity;
+  /** True: the source's objects have been published. */
+  #published = false;
   #started = false;
   #draining = false;
 
   /** `onReady` is called once, when every worker serves the first table. */
-  constructor(settings: Settings, source: Source, log: Log, onReady: (ports: Ports) => void) {
+  constructor(settings: Settings, source: ServedSource, log: Log, onReady: (ports: Ports) => void) {
     this.#settings = settings;
     this.#source = source;
     this.#log = log;
@@ -68,7 +88,7 @@ export class Fairlead {
       controllerClass, ingressClass, watchIngressWithoutClass,
       ...(defaultBackendService === undefined ? {} : { defaultBackendService }),
       ...(defaultSslCertificate === undefined ? {} : { defaultSslCertificate }),
-      selfSigned: selfSigned({ hostnames: ['fairlead.invalid'] }),
+      selfSigned: this.#selfSigned,
       listeners: listenersOf(settings),
     });
     this.#reconciler = new Reconciler(source, pipeline, this.#dns, {
@@ -76,6 +96,7 @@ export class Fairlead {
       onFailure: (error) => this.#failed('no table could be made, the one before stays in force', error),
     });
     this.#problemLog = new ProblemLog(log, (origin) => source.locate(origin));
+    this.#stateDir = settings.stateDir === undefined ? undefined : new StateDir(settings.stateDir, (error) => log.warn({ err: error }, 'the table cannot be saved'));
   }
 
   /** Resolves when the workers have been started; `onReady` follows when all of them serve. Rejects if an address cannot be bound. */
@@ -91,7 +112,10 @@ export class Fairlead {
     }).catch((error: NodeJS.ErrnoException) => {
       throw new Error(bindError(adminBind, adminPort, error), { cause: error });
     });
-    await this.#source.start((changes) => this.#changed(changes));
+    const objects = this.#source.start((changes) => this.#changed(changes));
+    await this.#bridge(objects);
+    await objects;
+    if (this.#draining) return;
     this.#reconciler.runAll();
     await this.#dns.settled(FIRST_NAMES_MS);
     this.#started = true;
@@ -108,6 +132,7 @@ export class Fairlead {
     this.#reconciler.stop();
     clearTimeout(this.#problemTimer);
     this.#dns.stop();
+    await this.#stateDir?.stop();
     await this.#source.stop();
     this.#admin?.server.closeAllConnections();
     this.#admin?.server.close();
@@ -133,15 +158,34 @@ export class Fairlead {
     if (!this.#started) return;
     this.#metrics.compileSeconds.observe(tookMs / 1000);
     const startedAt = performance.now();
-    const first = this.#publisher.version === 0;
-    const published = this.#publisher.publish(result.sections, first ? undefined : result.touched, seenAt);
+    const published = this.#publisher.publish(result.sections, this.#published ? result.touched : undefined, seenAt);
+    this.#published = true;
+    this.#savedAt = undefined;
     this.#metrics.publishSeconds.observe((performance.now() - startedAt) / 1000);
     this.#tellProblems();
-    if (published !== undefined) this.#log.info({ table: published.version }, `table ${published.version}: ${describeEdits(published.edits) || 'empty'}`);
+    if (published === undefined) return;
+    this.#stateDir?.changed(() => result.sections);
+    this.#log.info({ table: published.version }, `table ${published.version}: ${describeEdits(published.edits) || 'empty'}`);
+  }
+
+  /** Serves the table of an earlier run, if there is one and objects are long in coming. */
+  async #bridge(objects: Promise<void>): Promise<void> {
+    if (this.#stateDir === undefined) return;
+    const loaded = await this.#stateDir.load();
+    if (loaded !== undefined && 'problem' in loaded) {
+      this.#stateProblem = loaded.problem;
+      this.#tellProblems();
+    }
+    const late = await Promise.race([objects.then(() => false), pause(PATIENCE_MS).then(() => true)]);
+    if (!late || this.#draining || loaded === undefined || !('table' in loaded)) return;
+    const { sections, savedAt } = loaded.table;
+    this.#savedAt = savedAt;
+    this.#publisher.publish(restoredTable(sections, listenersOf(this.#settings), this.#selfSigned), undefined, performance.now());
+    this.#log.warn({ savedAt: new Date(savedAt).toISOString() }, 'objects cannot be read yet: the table of an earlier run serves until they can');
   }
 
   #problems(): readonly Problem[] {
-    return [...this.#reconciler.problems, ...this.#refusals.values()];
+    return [...this.#reconciler.problems, ...this.#refusals.values(), ...(this.#stateProblem === undefined ? [] : [this.#stateProblem])];
   }
 
   #becameReady(listeners: Readonly<Record<string, number>>): void {
@@ -174,7 +218,9 @@ export class Fairlead {
     this.#problemTimer ??= setTimeout(() => {
       this.#problemTimer = undefined;
       this.#problemsToldAt = performance.now();
-      this.#problemLog.update(this.#problems());
+      const problems = this.#problems();
+      this.#problemLog.update(problems);
+      this.#source.tell?.(problems);
     }, Math.max(PROBLEMS_SOON_MS, this.#problemsToldAt + PROBLEMS_PAUSE_MS - performance.now()));
   }
 
@@ -191,12 +237,16 @@ export class Fairlead {
 
   #notReady(): string | undefined {
     if (this.#draining) return 'draining';
+    if (this.#savedAt !== undefined && !this.#settings.readyWhenStale) return 'the table of an earlier run serves';
     return this.#publisher.ready ? undefined : 'not every worker serves a table yet';
   }
 
   async #metricsPage(): Promise<string> {
     const stats = await this.#publisher.collect();
     const state = { snapshot: this.#publisher.snapshot(), problems: this.#problems(), ready: this.#notReady() === undefined, workers: this.#publisher.workers() };
-    return this.#metrics.page(state, stats);
+    const source = this.#source.stats?.();
+    const ages = (source?.kinds ?? []).map(({ ageMs }) => ageMs ?? 0);
+    const staleMs = this.#savedAt === undefined ? Math.max(0, ...ages) : Date.now() - this.#savedAt;
+    return `${await this.#metrics.page(state, stats)}\n${await sourcePage(source, staleMs, this.#savedAt !== undefined)}`;
   }
 }

@@ -18,9 +18,40 @@ export interface ReadingSettings {
   readonly dnsServers: readonly string[];
 }
 
+/** What is read from a cluster and written to it. */
+export interface KubeSettings {
+  /** A file; empty: the pod's ServiceAccount, or the usual places. */
+  readonly kubeconfig: string;
+  /** Namespaces that are watched; empty: all. */
+  readonly namespaces: readonly string[];
+  /** Labels of the namespaces whose Ingresses are served; empty: all. */
+  readonly namespaceSelector: string;
+  readonly endpointsApi: 'auto' | 'endpointslices' | 'endpoints';
+  /** `namespace/name` of the Service whose addresses the status of Ingresses shows. */
+  readonly publishService?: string;
+  /** Addresses and hostnames to show instead. */
+  readonly publishStatusAddresses: readonly string[];
+  /** True: where nodes are shown, by their internal addresses. */
+  readonly reportNodeInternalIp: boolean;
+  readonly updateStatus: boolean;
+  /** True: the last replica makes the status empty when it ends. */
+  readonly updateStatusOnShutdown: boolean;
+  /** False: every replica takes itself for the leader. */
+  readonly leaderElection: boolean;
+  /** Name of the Lease. */
+  readonly electionId: string;
+  readonly electionTtlMs: number;
+}
+
 export interface Settings extends ReadingSettings {
-  /** Folders of manifests. */
+  /** Folders of manifests; empty: objects come from a cluster. */
   readonly manifests: readonly string[];
+  /** Present if objects come from a cluster. */
+  readonly kube?: KubeSettings;
+  /** Where the last good table is kept; absent: nowhere. */
+  readonly stateDir?: string;
+  /** True: ready while the table of an earlier run is all there is. */
+  readonly readyWhenStale: boolean;
   /** Address of the HTTP and HTTPS listeners. */
   readonly bind: string;
   readonly httpPort: number;

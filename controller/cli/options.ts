@@ -1,7 +1,10 @@
 // The flags of `run` and of the commands that read manifests, each with its environment variable, its default and one line
 // of help, grouped as the help page shows them. Nothing else in the project knows a flag's name.
-import { Command, Option } from 'commander';
-import { Failure } from './failure.ts';
+import { Command } from 'commander';
+import type { Option } from 'commander';
+import { kubeOptions, kubeSettings } from './kube-options.ts';
+import type { KubeValues } from './kube-options.ts';
+import { flag } from './flag.ts';
 import { LOG_LEVELS, frozen } from '../settings.ts';
 import type { LogLevel, ReadingSettings, Settings } from '../settings.ts';
 import {
@@ -13,14 +16,16 @@ import {
 export interface ReadingValues {
   readonly controllerClass: string;
   readonly ingressClass: string;
-  readonly watchIngressWithoutClass: boolean;
+  readonly watchIngressWithoutClass?: boolean;
   readonly defaultBackendService?: string;
   readonly defaultSslCertificate?: string;
   readonly dnsServers?: readonly string[];
 }
 
-export interface RunValues extends ReadingValues {
+export interface RunValues extends ReadingValues, KubeValues {
   readonly manifests?: readonly string[];
+  readonly stateDir?: string;
+  readonly readyWhenStale: boolean;
   readonly bind: string;
   readonly httpPort: number;
   readonly httpsPort: number;
@@ -44,13 +49,6 @@ export interface RunValues extends ReadingValues {
   readonly proxySendTimeout: number;
 }
 
-/** One flag. `shown`: the default as the help page says it; absent: there is none. */
-function flag(group: string, flags: string, description: string, read: (text: string, before: never) => unknown, byDefault?: unknown, shown?: string): Option {
-  const option = new Option(flags, description).argParser(read as (text: string, before: unknown) => unknown).helpGroup(`${group}:`);
-  option.env(`FAIRLEAD_${option.name().toUpperCase().replaceAll('-', '_')}`);
-  return byDefault === undefined ? option : option.default(byDefault, shown);
-}
-
 const READING = 'What is served';
 const LISTENING = 'Where it listens';
 const LIMITS = 'Limits and timeouts';
@@ -61,7 +59,7 @@ export function readingOptions(): readonly Option[] {
   return [
     flag(READING, '--ingress-class <name>', 'value of the annotation kubernetes.io/ingress.class that means Fairlead', readName, 'fairlead'),
     flag(READING, '--controller-class <name>', 'spec.controller of the IngressClasses that are Fairlead\'s', readName, 'fairlead.dev/ingress-controller'),
-    flag(READING, '--watch-ingress-without-class [true|false]', 'serve Ingresses that name no class', readBoolean, true).preset('true'),
+    flag(READING, '--watch-ingress-without-class [true|false]', 'serve Ingresses that name no class (default: true for a folder, false for a cluster)', readBoolean).preset('true'),
     flag(READING, '--default-backend-service <namespace/name>', 'Service for requests that no Ingress routes (default: answer 404)', readObjectName),
     flag(READING, '--default-ssl-certificate <namespace/name>', 'TLS Secret for hosts without a certificate (default: a self-signed one)', readObjectName),
     flag(READING, '--dns-servers <addresses>', 'DNS servers for ExternalName Services (default: the system\'s)', listOf(readDnsServer)),
@@ -71,8 +69,9 @@ export function readingOptions(): readonly Option[] {
 /** Flags of `run`. */
 export function runOptions(): readonly Option[] {
   return [
-    flag(READING, '--manifests <dir>', 'folder of Kubernetes YAML, read and watched with its subfolders; may be repeated', listOf(readPath)),
+    flag(READING, '--manifests <dir>', 'folder of Kubernetes YAML, read and watched with its subfolders; may be repeated (default: the objects of a cluster)', listOf(readPath)),
     ...readingOptions(),
+    ...kubeOptions(),
     flag(LISTENING, '--http-port <port>', 'port for HTTP; 0: any free port', readPort, 8080),
     flag(LISTENING, '--https-port <port>', 'port for HTTPS (HTTP/1.1 and HTTP/2)', readPort, 8443),
     flag(LISTENING, '--admin-port <port>', 'port for health, metrics, table and problems', readPort, 10254),
@@ -92,6 +91,8 @@ export function runOptions(): readonly Option[] {
     flag(RUNNING, '--workers <count>', 'worker processes; auto: one per processor', readWorkers, readWorkers('auto'), 'auto'),
     flag(RUNNING, '--access-log <target>', 'stdout, off, or a file', readPath, 'stdout'),
     flag(RUNNING, '--log-level <level>', `what goes to standard error: ${LOG_LEVELS.join(', ')}`, String, 'info').choices(LOG_LEVELS),
+    flag(RUNNING, '--state-dir <dir>', 'folder for the last good table, which is served until objects can be read', readPath),
+    flag(RUNNING, '--ready-when-stale [true|false]', 'be ready while the table of an earlier run is served', readBoolean, true).preset('true'),
     flag(RUNNING, '--shutdown-delay <time>', 'after SIGTERM: keep accepting for this long, with readiness off', readDuration, 0, '0s'),
     flag(RUNNING, '--drain-timeout <time>', 'after that: how long open requests may take to finish', readDuration, 30_000, '30s'),
   ];
@@ -101,7 +102,7 @@ export function readingSettings(values: ReadingValues): ReadingSettings {
   return frozen({
     controllerClass: values.controllerClass,
     ingressClass: values.ingressClass,
-    watchIngressWithoutClass: values.watchIngressWithoutClass,
+    watchIngressWithoutClass: values.watchIngressWithoutClass ?? true,
     ...(values.defaultBackendService === undefined ? {} : { defaultBackendService: values.defaultBackendService }),
     ...(values.defaultSslCertificate === undefined ? {} : { defaultSslCertificate: values.defaultSslCertificate }),
     dnsServers: [...(values.dnsServers ?? [])],
@@ -116,12 +117,16 @@ export function settingsOf(args: readonly string[]): Settings {
   return runSettings(command.opts<RunValues>());
 }
 
-/** Throws a Failure if no source is named. */
+/** Throws a Failure if flags contradict each other. */
 export function runSettings(values: RunValues): Settings {
-  if (values.manifests === undefined) throw new Failure(2, 'run needs --manifests DIR: a folder of Kubernetes YAML to serve');
+  const manifests = values.manifests ?? [];
+  const kube = kubeSettings(values, manifests.length > 0, values.ingressClass);
   return frozen({
-    ...readingSettings(values),
-    manifests: [...values.manifests],
+    ...readingSettings({ ...values, watchIngressWithoutClass: values.watchIngressWithoutClass ?? kube === undefined }),
+    manifests: [...manifests],
+    ...(kube === undefined ? {} : { kube }),
+    ...(values.stateDir === undefined ? {} : { stateDir: values.stateDir }),
+    readyWhenStale: values.readyWhenStale,
     bind: values.bind,
     httpPort: values.httpPort,
     httpsPort: values.httpsPort,

@@ -2,10 +2,12 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { FileSource } from '../files.ts';
+import { whyNoIdentity } from '../kube/identity.ts';
 import { checkPorts, listenersOf } from '../listeners.ts';
 import { createLog } from '../log.ts';
+import type { Log } from '../log.ts';
 import { Fairlead } from '../main.ts';
-import type { Ports } from '../main.ts';
+import type { Ports, ServedSource } from '../main.ts';
 import type { Settings } from '../settings.ts';
 import { Failure } from './failure.ts';
 import { checkFolders } from './folders.ts';
@@ -17,12 +19,13 @@ const STANDARD_OUTPUT = 1;
 /** Resolves when it serves, or will as soon as its workers are up; the process then lives until a signal. Throws a Failure. */
 export async function run(settings: Settings): Promise<void> {
   checkFolders(settings.manifests);
+  checkCluster(settings);
   checkAccessLog(settings.accessLog);
   await checkPorts(listenersOf(settings)).catch((error: unknown) => {
     throw new Failure(1, error instanceof Error ? error.message : String(error));
   });
   const log = createLog(settings.logLevel);
-  const fairlead = new Fairlead(settings, new FileSource(settings.manifests), log, printReady);
+  const fairlead = new Fairlead(settings, await sourceOf(settings, log), log, printReady);
   const exit = (code: number): void => {
     log.finish();
     process.exit(code);
@@ -50,6 +53,18 @@ export async function run(settings: Settings): Promise<void> {
     log.finish();
     throw new Failure(1, error instanceof Error ? error.message : String(error));
   });
+}
+
+function checkCluster({ kube }: Settings): void {
+  const wrong = kube === undefined ? undefined : whyNoIdentity(kube.kubeconfig);
+  if (wrong !== undefined) throw new Failure(2, `run needs --manifests DIR or a cluster: ${wrong}`);
+}
+
+async function sourceOf(settings: Settings, log: Log): Promise<ServedSource> {
+  if (settings.kube === undefined) return new FileSource(settings.manifests);
+  // What talks to a cluster takes most of a second to load, and a folder does without.
+  const { ClusterSource } = await import('../cluster.ts');
+  return new ClusterSource(settings, settings.kube, log);
 }
 
 function checkAccessLog(target: string): void {

@@ -41,7 +41,10 @@ export function addressesOfNode(node: unknown, preferInternal: boolean): readonl
 
 /** True: both show the same, in whatever order. */
 export function samePoints(a: readonly IngressPoint[], b: readonly IngressPoint[]): boolean {
-  return a.length === b.length && keys(a).every((key, index) => key === keys(b)[index]);
+  if (a.length !== b.length) return false;
+  if (a.every(({ ip, hostname }, index) => ip === b[index]?.ip && hostname === b[index]?.hostname)) return true;
+  const wanted = keys(b);
+  return keys(a).every((key, index) => key === wanted[index]);
 }
 
 function keys(points: readonly IngressPoint[]): string[] {

@@ -2,6 +2,8 @@
 // has. The one place that uses @kubernetes/client-node, and only to read: its import costs most of a second and 80 MB, so
 // it is loaded on first use, and its HTTP side makes a new connection for every call.
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 
 /** All that is needed to talk to one API server as somebody. */
 export interface Identity {
@@ -33,6 +35,17 @@ interface Options {
   rejectUnauthorized?: boolean;
 }
 
+/** Undefined: there is something to read an identity from; else why not. Costs nothing, unlike reading it. */
+export function whyNoIdentity(kubeconfig: string): string | undefined {
+  if (kubeconfig !== '') return existsSync(kubeconfig) ? undefined : `there is no file ${kubeconfig}`;
+  if (isInCluster() || (process.env.KUBECONFIG ?? '') !== '' || existsSync(join(homedir(), '.kube', 'config'))) return undefined;
+  return 'this is no pod with a ServiceAccount, and there is no kubeconfig ($KUBECONFIG, ~/.kube/config)';
+}
+
+function isInCluster(): boolean {
+  return process.env.KUBERNETES_SERVICE_HOST !== undefined && existsSync(SERVICE_ACCOUNT_TOKEN);
+}
+
 /**
  * Reads everything anew, so that rotated tokens and certificates are found. `kubeconfig`: a file; empty: the pod's ServiceAccount in a
  * cluster, else $KUBECONFIG or ~/.kube/config. Throws if there is none or it cannot be used.
@@ -41,11 +54,11 @@ export async function readIdentity(kubeconfig: string): Promise<Identity> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   if (kubeconfig !== '') config.loadFromFile(kubeconfig);
-  else if (process.env.KUBERNETES_SERVICE_HOST !== undefined && existsSync(SERVICE_ACCOUNT_TOKEN)) config.loadFromCluster();
+  else if (isInCluster()) config.loadFromCluster();
   else config.loadFromDefault();
 
   const cluster = config.getCurrentCluster();
-  if (cluster === null || config.getCurrentContext() === 'loaded-context') throw new Error('there is no Kubernetes API to talk to: not in a pod with a ServiceAccount, and no kubeconfig (--kubeconfig, $KUBECONFIG, ~/.kube/config)');
+  if (cluster === null || config.getCurrentContext() === 'loaded-context') throw new Error('the kubeconfig names no cluster');
   if (cluster.proxyUrl !== undefined) throw new Error(`the kubeconfig's proxy-url (${cluster.proxyUrl}) is not supported`);
   const options: Options = { headers: {} };
   await config.applyToHTTPSOptions(options as unknown as Parameters<typeof config.applyToHTTPSOptions>[0]);

@@ -1,11 +1,17 @@
 // Where Fairlead's own replicas run: for the status of Ingresses when no Service and no address was named, and to know at
 // shutdown whether others are left. Found by the labels of the own pod.
+import { hostname } from 'node:os';
 import { addressesOfNode } from './addresses.ts';
 import type { KubeClient } from './client.ts';
 
 export interface OwnPod {
   readonly namespace: string;
   readonly name: string;
+}
+
+/** From the environment (`POD_NAMESPACE`, `POD_NAME`), else the identity's namespace and the name of the machine, which in a pod is the pod's. */
+export function ownPod(namespace: string): OwnPod {
+  return { namespace: process.env.POD_NAMESPACE || namespace, name: process.env.POD_NAME || hostname() };
 }
 
 export class OwnPods {

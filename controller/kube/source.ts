@@ -76,7 +76,9 @@ export class KubeSource implements Source {
   async start(onChange: (changes: readonly Change[]) => void): Promise<void> {
     const first = this.#collections().map((collection) => this.#reflect(collection).synced);
     const endpoints = this.#endpointsKind().then((kind) => Promise.all(this.#endpointCollections(kind).map((collection) => this.#reflect(collection).synced)));
-    await Promise.all([...first, endpoints]);
+    await Promise.all([...first, endpoints]).catch((error: unknown) => {
+      if (!this.#abort.signal.aborted) throw error;
+    });
     this.#wanted.set('flags', this.#options.named);
     await Promise.all([...this.#named.values()].map((reflector) => reflector.synced));
     this.#onChange = onChange;

@@ -24,7 +24,7 @@ const MISTAKES: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['an unknown flag', ['run', '--manifest', 'x'], /unknown option '--manifest'.*--manifests/],
   ['an unknown command', ['serve'], /unknown command 'serve'/],
   ['a missing value', ['run', '--http-port'], /--http-port <port>.*argument missing/],
-  ['no source', ['run'], /run needs --manifests DIR/],
+  ['no source', ['run', '--kubeconfig', '/nowhere'], /run needs --manifests DIR or a cluster: there is no file \/nowhere/],
   ['a folder that is not there', ['check', '/nowhere/at/all'], /there is no folder \/nowhere\/at\/all/],
   ['a file for a folder', ['table', 'package.json'], /package\.json is not a folder/],
   ['a missing argument', ['explain', '.'], /missing required argument 'url'/],

@@ -37,6 +37,8 @@ export interface RunOptions {
   /** Name → text of the files in the folder. */
   readonly files?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** Flags that name where objects come from; absent: the folder. */
+  readonly source?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -52,7 +54,7 @@ export function temporaryFolder(t: ExecutionContext, files: Readonly<Record<stri
 export async function startFairlead(t: ExecutionContext, options: RunOptions = {}): Promise<FairleadRun> {
   const dir = temporaryFolder(t, options.files);
   const free = ['--http-port', '0', '--https-port', '0', '--admin-port', '0', '--bind', '127.0.0.1', '--workers', '1'];
-  const child = spawn(process.execPath, [CLI, 'run', '--manifests', dir, ...free, ...(options.args ?? [])], { env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [CLI, 'run', ...(options.source ?? ['--manifests', dir]), ...free, ...(options.args ?? [])], { env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<number | string>((resolve) => child.once('exit', (code, signal) => resolve(code ?? String(signal))));
   t.teardown(async () => {
     child.kill('SIGKILL');
