@@ -12,6 +12,7 @@ import { PEERS } from './peers/all.ts';
 import { writeChart } from './report/chart.ts';
 import { describeMachine } from './report/machine.ts';
 import { writeResults } from './report/results.ts';
+import { summary } from './report/summary.ts';
 import { printSection } from './report/table.ts';
 import type { Section } from './report/table.ts';
 import { makeBed } from './run/bed.ts';
@@ -21,28 +22,38 @@ const CHARTED = ['keep-alive', 'tls', 'http2', 'new-connection', 'body-64k', 'ho
 
 const options = readOptions(process.argv.slice(2), [...LOAD_CASES.map(({ name }) => name), WORKERS, SWAP, IDLE]);
 const peers = PEERS.filter(({ name }) => options.peers.includes(name));
-const wanted = (name: string): boolean => options.only === undefined || options.only.includes(name);
 const sections: Section[] = [];
+const machine = await describeMachine();
 const started = performance.now();
 
 const bed = await makeBed();
 try {
-  for (const load of LOAD_CASES) if (wanted(load.name)) add(await measureCase(load, peers, bed, options));
-  if (wanted(WORKERS)) add(await measureWorkers(peers, options));
-  if (wanted(SWAP) && options.peers.includes('fairlead')) add(await measureSwap(bed, options));
-  if (wanted(IDLE)) add(await measureIdle(peers, bed, options.runs));
+  for (const load of LOAD_CASES) await run(load.name, () => measureCase(load, peers, bed, options));
+  await run(WORKERS, () => measureWorkers(peers, options));
+  if (options.peers.includes('fairlead')) await run(SWAP, () => measureSwap(bed, options));
+  await run(IDLE, () => measureIdle(peers, bed, options.runs));
 } finally {
   await bed.close();
 }
 
-const head = [...(await describeMachine()), `- ${options.runs} runs of ${options.seconds} s each; ${Math.round((performance.now() - started) / 60_000)} minutes in all`];
+const head = [...machine, `- ${options.runs} runs of ${options.seconds} s each; ${Math.round((performance.now() - started) / 60_000)} minutes in all`];
+const first = summary(sections);
+if (first.rows.length > 0) console.log(printSection(first));
 console.log(head.join('\n'));
 if (options.write) {
-  writeResults('bench', [...head, '', ...sections.map(printSection)].join('\n'));
+  writeResults('bench', [...head, '', ...[first, ...sections].map(printSection)].join('\n'));
   writeChart(sections, CHARTED, `CPU per request, user and system; less is better. ${head[0]!.slice(2)}`);
 }
 
-function add(section: Section): void {
-  sections.push(section);
-  console.log(printSection(section));
+/** A case that fails takes nothing from the others. */
+async function run(name: string, measure: () => Promise<Section>): Promise<void> {
+  if (options.only !== undefined && !options.only.includes(name)) return;
+  try {
+    const section = await measure();
+    sections.push(section);
+    console.log(printSection(section));
+  } catch (error) {
+    console.error(`${name}:`, error);
+    process.exitCode = 1;
+  }
 }

@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { INSPECTABLE } from '../run/collect-garbage.ts';
 import type { Peer, PeerName, Running } from '../peers/peer.ts';
-import { figure, number, shown } from '../report/stats.ts';
+import { against, figure, number } from '../report/stats.ts';
 import type { Section } from '../report/table.ts';
 import type { Bed } from '../run/bed.ts';
 import { idleClient, wrk } from '../run/generators.ts';
@@ -30,10 +30,10 @@ export async function measureIdle(peers: readonly Peer[], bed: Bed, runs: number
     }));
   }
   const rows = [...found].map(([name, { plain, tls }]) => {
-    const limit = (most: number): string => (name === 'fairlead' ? ` (≤ ${most})` : '');
-    return [name, shown(figure(plain), 1) + limit(LIMITS.plain), shown(figure(tls), 1) + limit(LIMITS.tls)];
+    const limits = name === 'fairlead' ? LIMITS : undefined;
+    return [name, against(figure(plain), limits?.plain, 1), against(figure(tls), limits?.tls, 1)];
   });
-  return { name: IDLE, title: `Idle HTTP/1.1 connections: resident memory of each, ${number(CONNECTIONS)} open`, header: ['peer', 'plain kB', 'TLS kB'], rows, notes: [], bars: [] };
+  return { name: IDLE, title: `Idle HTTP/1.1 connections: resident memory of each, ${number(CONNECTIONS)} open`, header: ['peer', 'plain kB', 'TLS kB'], rows, notes: [], ratios: [], bars: [] };
 }
 
 /** In kB. */

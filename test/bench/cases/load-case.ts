@@ -1,6 +1,7 @@
 // One case over all peers, from the first start to the lines of its table. A ratio is the median of the ratios within each run.
+import { PEER_NAMES } from '../peers/peer.ts';
 import type { Peer } from '../peers/peer.ts';
-import { figure, number, shown } from '../report/stats.ts';
+import { against, figure, number, shown } from '../report/stats.ts';
 import type { Section } from '../report/table.ts';
 import type { Bed } from '../run/bed.ts';
 import { takeTurns, total } from './turns.ts';
@@ -21,7 +22,7 @@ function section(load: LoadCase, { results, notes }: Turns): Section {
   const header = ['peer', `${load.unit}s/s`, `CPU µs/${load.unit}`, 'user', 'system', ...perMegabyte, '× nginx', '× HAProxy', ...latencies, 'PSS MB'];
   const rows = [...results].map(([name, turns]) => {
     const of = (read: (turn: Turn) => number): ReturnType<typeof figure> => figure(turns.map(read));
-    const toNginx = shown(ratio(turns, 'nginx'), 2) + (name === 'fairlead' && load.limit !== undefined ? ` (≤ ${load.limit})` : '');
+    const toNginx = against(ratio(turns, 'nginx'), name === 'fairlead' ? load.limits?.nginx : undefined);
     const bytes = load.bodyBytes;
     return [
       name, shown(of((each) => each.perSecond)), shown(of(total), 1), shown(of((each) => each.user), 1), shown(of((each) => each.system), 1),
@@ -33,5 +34,10 @@ function section(load: LoadCase, { results, notes }: Turns): Section {
     const cpu = figure(turns.map(total));
     return { label, value: cpu?.median ?? 0, spread: cpu?.spread ?? 0 };
   });
-  return { name: load.name, title: load.title, header, rows, notes, bars };
+  const own = results.get('fairlead') ?? [];
+  const ratios = PEER_NAMES.filter((to) => to !== 'fairlead').flatMap((to) => {
+    const value = ratio(own, to);
+    return value === undefined ? [] : [{ to, value, limit: load.limits?.[to] }];
+  });
+  return { name: load.name, title: load.title, header, rows, notes, ratios, bars };
 }

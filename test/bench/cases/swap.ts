@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { endpointsYaml, fairlead, ingressYaml } from '../peers/fairlead.ts';
 import type { Running } from '../peers/peer.ts';
-import { figure, number, shown } from '../report/stats.ts';
+import { against, figure, number, shown } from '../report/stats.ts';
 import type { Section } from '../report/table.ts';
 import type { Bed } from '../run/bed.ts';
 import { client, wrk } from '../run/generators.ts';
@@ -45,13 +45,13 @@ export async function measureSwap(bed: Bed, { runs, seconds }: RunOptions): Prom
     await target.stop();
   }
   const row = (label: string, turns: readonly Turn[]): string[] => {
-    const ratio = shown(figure(turns.map(({ p99 }, run) => p99 / still[run]!.p99)), 2) + (turns === changing ? ` (≤ ${LIMIT})` : '');
+    const ratio = against(figure(turns.map(({ p99 }, run) => p99 / still[run]!.p99)), turns === changing ? LIMIT : undefined);
     return [label, shown(figure(turns.map(({ p50 }) => p50)), 2), shown(figure(turns.map(({ p99 }) => p99)), 2), ratio, shown(figure(turns.map(({ tables }) => tables)), 0), shown(figure(turns.map(({ cpu }) => cpu)), 1)];
   };
   const errors = [...still, ...changing].reduce((sum, each) => sum + each.errors, 0);
   return {
     name: SWAP, title: `Fairlead while its table of ${number(HOSTS)} hosts changes, at ${number(RATE)} requests/s`,
-    header: ['table', 'p50 ms', 'p99 ms', 'p99 × still', 'tables/s', 'CPU %'], bars: [],
+    header: ['table', 'p50 ms', 'p99 ms', 'p99 × still', 'tables/s', 'CPU %'], ratios: [], bars: [],
     rows: [row('still', still), row(`${CHANGES} changes/s`, changing)],
     notes: errors === 0 ? [] : [`${number(errors)} requests failed.`],
   };

@@ -30,8 +30,8 @@ export interface LoadCase {
   readonly without?: Readonly<Partial<Record<PeerName, string>>>;
   /** Body bytes of a request, where the figure to look at is the CPU per byte. */
   readonly bodyBytes?: number;
-  /** The most that Fairlead may take, as a ratio to nginx's CPU. */
-  readonly limit?: number;
+  /** The most CPU that Fairlead may take, as a ratio to that of a peer. */
+  readonly limits?: Readonly<Partial<Record<PeerName, number>>>;
 }
 
 export interface RunOptions {
@@ -83,7 +83,7 @@ export async function takeTurns(load: LoadCase, contestants: readonly Contestant
       }
       const target = await startOr(notes, label, bed, peer, { workers, protocol: load.protocol, certificate: bed.certificates[load.certificate ?? 'ecdsa'], ...(load.table === undefined ? {} : { table: load.table }) });
       if (target === undefined) continue;
-      const wrong = await load.check(target);
+      const wrong = await load.check(target).catch(message);
       if (wrong === undefined) running.push({ label, peer, target, turns: [] });
       else {
         notes.push(`${label}: left out, ${wrong}.`);

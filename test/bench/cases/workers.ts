@@ -29,7 +29,7 @@ export async function measureWorkers(peers: readonly Peer[], options: RunOptions
       return [`${name}, ${workers}`, shown(figure(turns.map((each) => each.perSecond))), shown(gain, 2), shown(figure(turns.map(total)), 1), shown(figure(turns.map((each) => each.memory / 1e6)))];
     }));
     const where = apart ? 'The proxy had two processors for itself.' : `There are ${processors} processors: the second worker shared them with generator and endpoint, and nobody was pinned.`;
-    return { name: WORKERS, title: 'Two workers against one: HTTP/1.1 keep-alive, 1 KB', header: ['peer, workers', 'requests/s', '× one worker', 'CPU µs/request', 'PSS MB'], rows, notes: [...notes, where], bars: [] };
+    return { name: WORKERS, title: 'Two workers against one: HTTP/1.1 keep-alive, 1 KB', header: ['peer, workers', 'requests/s', '× one worker', 'CPU µs/request', 'PSS MB'], rows, notes: [...notes, where], ratios: [], bars: [] };
   } finally {
     await bed.close();
   }

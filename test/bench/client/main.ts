@@ -6,7 +6,7 @@ import { openLinks } from './links.ts';
 import type { Link } from './links.ts';
 import type { Order, Outcome } from './order.ts';
 
-/** Not counted: the time in which this process compiles its own code. */
+/** Not counted with a rate: the time in which this process compiles its own code. */
 const LEAD_IN_MS = 300;
 /** How long answers are waited for after the last request. */
 const LAST_ANSWERS_MS = 2000;
@@ -25,7 +25,7 @@ function request(link: Link, due: number, next: (link: Link) => void): void {
   link.send((ok) => {
     pending--;
     const now = performance.now();
-    if (due - start >= LEAD_IN_MS) {
+    if (order.rate === 0 || due - start >= LEAD_IN_MS) {
       requests++;
       if (ok) latencies.push(now - due);
     }
@@ -61,7 +61,7 @@ async function closedLoop(): Promise<void> {
     if (going) request(link, performance.now(), again);
   };
   for (const link of links) again(link);
-  await pause(order.seconds * 1000 + LEAD_IN_MS);
+  await pause(order.seconds * 1000);
   going = false;
 }
 
@@ -84,7 +84,7 @@ else await (order.rate === 0 ? closedLoop() : openLoop(order.rate));
 if (order.rate !== undefined) {
   latencies.sort((a, b) => a - b);
   const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(share * latencies.length))] ?? 0;
-  const seconds = order.rate === 0 ? (performance.now() - start - LEAD_IN_MS) / 1000 : order.seconds;
+  const seconds = order.rate === 0 ? (performance.now() - start) / 1000 : order.seconds;
   const outcome: Outcome = { requests, errors, seconds, p50: at(0.5), p99: at(0.99) };
   console.log(JSON.stringify(outcome));
 }

@@ -21,6 +21,12 @@ export function shown(value: Figure | undefined, digits = 0): string {
   return value === undefined ? '–' : `${number(value.median, digits)} ±${Math.round(value.spread * 100)} %`;
 }
 
+/** `1.52 ±3 % ≤ 1.6`, or with `>` where the limit is missed. */
+export function against(value: Figure | undefined, limit: number | undefined, digits = 2): string {
+  if (value === undefined || limit === undefined) return shown(value, digits);
+  return `${shown(value, digits)} ${value.median <= limit ? '≤' : '>'} ${limit}`;
+}
+
 export function number(value: number, digits = 0): string {
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }

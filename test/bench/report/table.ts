@@ -1,4 +1,6 @@
 // What a case found, as text: the same lines on a terminal and in Markdown.
+import type { Figure } from './stats.ts';
+
 export interface Section {
   /** As `--only` takes it. */
   readonly name: string;
@@ -7,8 +9,16 @@ export interface Section {
   readonly rows: readonly (readonly string[])[];
   /** What was left out and why, and what must be known to read the rows. */
   readonly notes: readonly string[];
+  /** CPU of Fairlead as a ratio to that of each other peer, with what it may be at most. */
+  readonly ratios: readonly Ratio[];
   /** For the chart: the main figure of each peer. */
   readonly bars: readonly Bar[];
+}
+
+export interface Ratio {
+  readonly to: string;
+  readonly value: Figure;
+  readonly limit: number | undefined;
 }
 
 export interface Bar {
