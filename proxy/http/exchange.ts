@@ -19,6 +19,27 @@ export interface Client {
   readonly scheme: 'http' | 'https';
   /** The port that the client connected to: the forwarded one where trusted. */
   readonly localPort: number;
+  /** Of the connection's own TLS; undefined: it has none. Nothing forwarded changes it. */
+  readonly tls?: ClientTls | undefined;
+}
+
+/** What the handshake of a connection told. */
+export interface ClientTls {
+  /** Lower-case SNI; empty: the client named no host. */
+  readonly serverName: string;
+  /** `ClientCertificates.name` of those under which a certificate was asked for; empty: none was. */
+  readonly policy: string;
+  /** In the words of nginx: `SUCCESS`, `NONE`, or `FAILED:` and why. */
+  readonly verify: string;
+  /** What the client showed, believed or not. */
+  readonly certificate: ClientCertificate | undefined;
+}
+
+export interface ClientCertificate {
+  /** RFC 2253: the last RDN first, commas between, what is not ASCII escaped. */
+  readonly subject: string;
+  readonly issuer: string;
+  readonly pem: string;
 }
 
 /** A validated request head. */

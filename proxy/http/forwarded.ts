@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { parseAuthority } from './authority.ts';
-import type { Client, RawHeaders, Request } from './exchange.ts';
+import type { Client, ClientTls, RawHeaders, Request } from './exchange.ts';
 import { getField, getJoinedField } from './fields.ts';
 import type { TrustedProxies } from './trust.ts';
 
@@ -14,6 +14,7 @@ export interface ConnectionFacts {
   readonly peerPort: number;
   readonly localPort: number;
   readonly encrypted: boolean;
+  readonly tls?: ClientTls | undefined;
   /** What a PROXY protocol header said, where one was believed. */
   readonly proxied?: { readonly address: string; readonly port: number; readonly localPort: number };
 }
@@ -33,6 +34,7 @@ export function clientOfConnection(facts: ConnectionFacts, trust: TrustedProxies
     trusted: trust.believes(address),
     scheme: facts.encrypted || proxied?.localPort === 443 ? 'https' : 'http',
     localPort: proxied?.localPort ?? (facts.encrypted ? 443 : facts.localPort),
+    tls: facts.tls,
   };
 }
 
@@ -58,6 +60,7 @@ export function clientOf(client: Client, headers: RawHeaders, trust: TrustedProx
     trusted: true,
     scheme,
     localPort: port ?? (scheme === client.scheme ? client.localPort : scheme === 'https' ? 443 : 80),
+    tls: client.tls,
   };
 }
 
@@ -147,7 +150,8 @@ function newRequestId(): string {
 /**
  * Writes what the endpoint is told of the client into `headers`, in place: X-Request-ID, X-Real-IP, X-Forwarded-For, -Host, -Port,
  * -Proto, -Scheme, X-Scheme, and X-Original-Forwarded-For and -Host, which repeat what was replaced. From an untrusted peer every other
- * `X-Forwarded-*`, `Forwarded` and `ssl-client-*` field goes as well, also spelt with `_`; from a trusted one they stay.
+ * `X-Forwarded-*` and `Forwarded` field goes as well, from a trusted one they stay. `ssl-client-*` goes whoever sent it: what our own
+ * handshake told is written afterwards. All this also where they are spelt with `_`.
  * `request.headers` must still be what the client sent, or be the same list.
  */
 export function setForwarded(headers: RawHeaders, client: Client, request: Pick<Request, 'authority' | 'headers'>, id: string): void {
@@ -162,7 +166,7 @@ export function setForwarded(headers: RawHeaders, client: Client, request: Pick<
       const known = name.toLowerCase().replaceAll('_', '-');
       if (known === 'x-forwarded-for') chain = chain === undefined ? value : `${chain}, ${value}`;
       else if (known === 'x-forwarded-host') originalHost ??= value;
-      if (OWN_NAMES.has(known) || (!client.trusted && isClaim(known))) continue;
+      if (OWN_NAMES.has(known) || known.startsWith('ssl-client-') || (!client.trusted && isClaim(known))) continue;
     }
     headers[kept] = name;
     headers[kept + 1] = value;
@@ -191,7 +195,7 @@ const OWN_NAMES = new Set([
 
 /** Says something about the client that only a trusted peer may say. `name` is lower-case with hyphens. */
 function isClaim(name: string): boolean {
-  return name.startsWith('x-forwarded-') || name === 'forwarded' || name.startsWith('ssl-client-');
+  return name.startsWith('x-forwarded-') || name === 'forwarded';
 }
 
 /** Quick look at the first letters, so that most fields are passed over without a copy: x-, x_, ss, fo. */
