@@ -1,11 +1,23 @@
 // The chunked transfer coding (RFC 9112 §7.1), decoded incrementally and strictly: sizes are bare hexadecimal digits, every
-// line ends in CR LF, extensions and trailers are bounded. Data is handed on as slices of what was read: nothing is copied.
+// line ends in CR LF, extensions keep to their grammar (and have no blanks outside quotes), and extensions and trailers are
+// bounded. Data is handed on as slices of what was read: nothing is copied.
 import type { RawHeaders } from './exchange.ts';
 import { HeadFields, parseFields } from './message-head.ts';
-import { FIELD_VALUE } from './syntax.ts';
+import { FIELD_VALUE, TCHAR } from './syntax.ts';
 
 const STATE = { size: 0, extension: 1, sizeLf: 2, data: 3, dataCr: 4, dataLf: 5, trailer: 6, done: 7, failed: 8 } as const;
 type State = (typeof STATE)[keyof typeof STATE];
+
+/** Where in an extension: `;name`, `;name=token`, `;name="quoted"`. In the `…Start` places at least one character must follow. */
+const EXTENSION = { nameStart: 0, name: 1, valueStart: 2, token: 3, quoted: 4, pair: 5, end: 6, bad: 7 } as const;
+type Extension = (typeof EXTENSION)[keyof typeof EXTENSION];
+
+const CR = 13;
+const LF = 10;
+const QUOTE = 34;
+const SEMICOLON = 59;
+const EQUALS = 61;
+const BACKSLASH = 92;
 
 const trailerFields = new HeadFields();
 
@@ -18,6 +30,7 @@ export class ChunkedDecoder {
   #state: State = STATE.size;
   #size = 0;
   #digits = 0;
+  #extension: Extension = EXTENSION.nameStart;
   /** Bytes of extensions and trailers so far. */
   #overhead = 0;
   #trailerText = '';
@@ -42,18 +55,27 @@ export class ChunkedDecoder {
           } else {
             const code = chunk[at] as number;
             if (this.#digits === 0) return this.#fail('a chunk size that is not hexadecimal', end);
-            if (code === 13) this.#state = STATE.sizeLf;
-            else if (code === 59) this.#state = STATE.extension;
-            else return this.#fail('a chunk size that is not hexadecimal', end);
+            if (code === CR) {
+              this.#state = STATE.sizeLf;
+            } else if (code === SEMICOLON) {
+              this.#state = STATE.extension;
+              this.#extension = EXTENSION.nameStart;
+            } else {
+              return this.#fail('a chunk size that is not hexadecimal', end);
+            }
           }
           at++;
           break;
         }
         case STATE.extension: {
           const code = chunk[at++] as number;
-          if (code === 13) this.#state = STATE.sizeLf;
-          else if (FIELD_VALUE[code] !== 1) return this.#fail('a control character in a chunk extension', end);
-          else if (++this.#overhead > this.#maxOverhead) return this.#fail('chunk extensions that are too long', end);
+          if (code === CR && mayEnd(this.#extension)) {
+            this.#state = STATE.sizeLf;
+            break;
+          }
+          this.#extension = afterCharacter(this.#extension, code);
+          if (this.#extension === EXTENSION.bad) return this.#fail('a malformed chunk extension', end);
+          if (++this.#overhead > this.#maxOverhead) return this.#fail('chunk extensions that are too long', end);
           break;
         }
         case STATE.sizeLf:
@@ -91,15 +113,18 @@ export class ChunkedDecoder {
   #pushTrailer(chunk: Buffer, at: number): number {
     while (at < chunk.length) {
       const code = chunk[at++] as number;
+      const afterCr = this.#trailerText.endsWith('\r');
       this.#trailerText += String.fromCharCode(code);
       if (++this.#overhead > this.#maxOverhead) return this.#fail('trailers that are too long', chunk.length);
-      if (code !== 10) continue;
+      if (afterCr !== (code === LF)) return this.#fail('a trailer line that does not end in CR LF', chunk.length);
+      if (code !== LF) continue;
       const text = this.#trailerText;
-      if (text.charCodeAt(text.length - 2) !== 13) return this.#fail('a trailer line that ends in LF without CR', chunk.length);
       if (text.length > 2 && !text.endsWith('\r\n\r\n')) continue;
       trailerFields.reset();
       const error = parseFields(text, 0, trailerFields, this.#maxTrailers);
       if (error !== undefined) return this.#fail(`in the trailers: ${error.text}`, chunk.length);
+      // RFC 9110 §6.5.1: nothing in the trailers may say how long the message is.
+      if (trailerFields.chunked || trailerFields.contentLength !== -1) return this.#fail('framing fields in the trailers', chunk.length);
       this.trailers = trailerFields.headers;
       this.#state = STATE.done;
       return at;
@@ -112,6 +137,37 @@ export class ChunkedDecoder {
     this.#state = STATE.failed;
     return end;
   }
+}
+
+/** True: the line may end here. */
+function mayEnd(extension: Extension): boolean {
+  return extension === EXTENSION.name || extension === EXTENSION.token || extension === EXTENSION.end;
+}
+
+function afterCharacter(extension: Extension, code: number): Extension {
+  switch (extension) {
+    case EXTENSION.nameStart:
+    case EXTENSION.name:
+      if (TCHAR[code] === 1) return EXTENSION.name;
+      if (extension === EXTENSION.nameStart) return EXTENSION.bad;
+      if (code === EQUALS) return EXTENSION.valueStart;
+      break;
+    case EXTENSION.valueStart:
+      if (code === QUOTE) return EXTENSION.quoted;
+      return TCHAR[code] === 1 ? EXTENSION.token : EXTENSION.bad;
+    case EXTENSION.token:
+      if (TCHAR[code] === 1) return EXTENSION.token;
+      break;
+    case EXTENSION.quoted:
+      if (code === QUOTE) return EXTENSION.end;
+      if (code === BACKSLASH) return EXTENSION.pair;
+      return FIELD_VALUE[code] === 1 ? EXTENSION.quoted : EXTENSION.bad;
+    case EXTENSION.pair:
+      return FIELD_VALUE[code] === 1 ? EXTENSION.quoted : EXTENSION.bad;
+    default:
+      break;
+  }
+  return code === SEMICOLON ? EXTENSION.nameStart : EXTENSION.bad;
 }
 
 /** -1: not a hexadecimal digit. */

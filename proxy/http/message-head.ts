@@ -98,18 +98,18 @@ export function parseFields(text: string, start: number, into: HeadFields, maxCo
       if (code !== SP && code !== HT) break;
       valueEnd--;
     }
-    at += 2;
     const value = text.substring(valueStart, valueEnd);
     headers.push(text.substring(nameStart, nameEnd), value);
     if (headers.length > maxCount * 2) return TOO_MANY;
-    const error = noteField(text, nameStart, nameEnd - nameStart, value, into);
+    const error = noteField(text, nameStart, nameEnd - nameStart, value, text.charCodeAt(at - 1), into);
     if (error !== undefined) return error;
+    at += 2;
   }
   return bad('a head without end');
 }
 
-/** Takes in the fields that decide about framing and connection. */
-function noteField(text: string, start: number, length: number, value: string, into: HeadFields): HeadError | undefined {
+/** Takes in the fields that decide about framing and connection. `last`: the last character of the line. */
+function noteField(text: string, start: number, length: number, value: string, last: number, into: HeadFields): HeadError | undefined {
   switch (length) {
     case 2:
       if (isName(text, start, 'te') && /(^|,)[ \t]*trailers[ \t]*(,|$)/i.test(value)) into.teTrailers = true;
@@ -133,7 +133,7 @@ function noteField(text: string, start: number, length: number, value: string, i
     case 14:
       return isName(text, start, 'content-length') ? noteContentLength(value, into) : undefined;
     case 17:
-      return isName(text, start, 'transfer-encoding') ? noteTransferEncoding(value, into) : undefined;
+      return isName(text, start, 'transfer-encoding') ? noteTransferEncoding(value, last, into) : undefined;
     default:
       return undefined;
   }
@@ -166,9 +166,10 @@ function noteContentLength(value: string, into: HeadFields): HeadError | undefin
   return undefined;
 }
 
-/** RFC 9112 §6.1, stricter: exactly `chunked`, once. */
-function noteTransferEncoding(value: string, into: HeadFields): HeadError | undefined {
+/** RFC 9112 §6.1, stricter: exactly `chunked`, once, and no tab behind it, which some parsers take for a part of the name. */
+function noteTransferEncoding(value: string, last: number, into: HeadFields): HeadError | undefined {
   if (into.chunked) return bad('more than one Transfer-Encoding');
+  if (last === HT) return bad('a Transfer-Encoding that ends in a tab');
   if (value.length !== 7 || value.toLowerCase() !== 'chunked') return { status: 501, text: 'a Transfer-Encoding other than chunked' };
   into.chunked = true;
   return undefined;
@@ -210,8 +211,8 @@ export function parseRequestHead(text: string, into: RequestHead, maxLine: numbe
   if (text.charCodeAt(at + 6) !== 46 || major < 0 || major > 9 || minor < 0 || minor > 9) return bad('a malformed HTTP version');
   if (text.charCodeAt(at + 8) !== CR) return text.charCodeAt(at + 8) === LF ? BARE_LF : bad('bytes behind the HTTP version');
   if (text.charCodeAt(at + 9) !== LF) return bad('a CR without LF');
-  if (major !== 1) return { status: 505, text: 'an HTTP version other than 1.x' };
-  into.minor = minor === 0 ? 0 : 1;
+  if (major !== 1 || minor > 1) return { status: 505, text: 'an HTTP version other than 1.0 and 1.1' };
+  into.minor = minor;
   const error = parseFields(text, at + 10, into, maxCount);
   if (error !== undefined) return error;
   if (into.chunked) {
@@ -233,7 +234,7 @@ export function parseResponseHead(text: string, into: ResponseHead, maxCount: nu
   into.reset();
   if (!text.startsWith('HTTP/1.')) return bad('a status line that is not HTTP/1.x');
   const minor = text.charCodeAt(7) - 48;
-  if (minor < 0 || minor > 9 || text.charCodeAt(8) !== SP) return bad('a malformed status line');
+  if (minor < 0 || minor > 1 || text.charCodeAt(8) !== SP) return bad('a malformed status line');
   let status = 0;
   for (let i = 9; i < 12; i++) {
     const digit = text.charCodeAt(i) - 48;
@@ -249,10 +250,11 @@ export function parseResponseHead(text: string, into: ResponseHead, maxCount: nu
   }
   if (code !== CR || text.charCodeAt(at + 1) !== LF) return bad('a malformed reason phrase');
   into.status = status;
-  into.minor = minor === 0 ? 0 : 1;
+  into.minor = minor;
   const error = parseFields(text, at + 2, into, maxCount);
   if (error !== undefined) return error;
   if (into.chunked && into.contentLength !== -1) return bad('Content-Length together with Transfer-Encoding');
   if (into.chunked && into.minor === 0) return bad('Transfer-Encoding in HTTP/1.0');
+  if (status < 200 && (into.chunked || into.contentLength !== -1)) return bad('an interim response that announces a body');
   return undefined;
 }

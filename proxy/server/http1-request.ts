@@ -16,6 +16,8 @@ const NO_AUTHORITY = { hostname: '', port: undefined };
 export function readRequest(head: RequestHead): ReadRequest {
   const { method, minor } = head;
   if (method === 'CONNECT' || method === 'TRACE') return refuse(405, 'MethodNotAllowed', `the method ${method} is not served`);
+  // RFC 9113 §3.4 keeps this word for the preface of HTTP/2; whoever meets it here has lost its place in the stream.
+  if (method === 'PRI') return refuse(400, 'DownstreamProtocolError', 'the method PRI');
   const target = parseTarget(head.target, method);
   if ('status' in target) return refuse(target.status, 'DownstreamProtocolError', target.text);
   // The authority of an absolute-form target takes the place of Host (RFC 9112 §3.2.2); a malformed Host is malformed all the same.
@@ -38,14 +40,14 @@ export function readRequest(head: RequestHead): ReadRequest {
       headers: head.headers,
       body: undefined,
     },
-    protocol: upgrade === undefined ? undefined : servedProtocol(upgrade),
+    protocol: upgrade === undefined ? undefined : servedProtocol(upgrade, method),
   };
 }
 
-/** The one protocol that is served; anything else is passed over, and the request served as a plain one (RFC 9110 §7.8). */
-function servedProtocol(value: string): string | undefined {
+/** The one protocol that is served, with the one method it takes (RFC 6455 §4.1); anything else is passed over, and the request served as a plain one (RFC 9110 §7.8). */
+function servedProtocol(value: string, method: string): string | undefined {
   const protocol = value.trim().toLowerCase();
-  return protocol === 'websocket' ? protocol : undefined;
+  return protocol === 'websocket' && method === 'GET' ? protocol : undefined;
 }
 
 function badHost(): ReadRequest {
