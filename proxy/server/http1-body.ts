@@ -10,6 +10,8 @@ import type { Http1Response } from './http1-response.ts';
 /** The connection that a body is read from. */
 export interface BodyHost extends Expiring {
   readonly socket: Socket;
+  /** The client closed its sending side: nothing more will come. */
+  readonly halfClosed: boolean;
   /** Takes back bytes that lie behind the body's end. */
   hold(bytes: Buffer): void;
 }
@@ -23,7 +25,7 @@ export class Http1Body implements BodySource {
   complete = false;
   started = false;
   bytes = 0;
-    readonly #context: ServerContext;
+  readonly #context: ServerContext;
   readonly #host: BodyHost;
   readonly #response: Http1Response;
   readonly #decoder: ChunkedDecoder | undefined;
@@ -75,7 +77,7 @@ export class Http1Body implements BodySource {
   }
 
   pause(): void {
-    if (this.#paused || this.complete) return;
+    if (this.#paused || this.complete || this.#skipping) return;
     this.#paused = true;
     this.#host.socket.pause();
     this.#context.deadlines.clear(this.#host);
@@ -164,6 +166,11 @@ export class Http1Body implements BodySource {
 
   #pushPreloaded(bytes: Buffer): void {
     const used = this.push(bytes);
-    if (this.complete && used < bytes.length) this.#host.hold(bytes.subarray(used));
+    if (this.complete) {
+      if (used < bytes.length) this.#host.hold(bytes.subarray(used));
+    } else if (this.#host.halfClosed) {
+      this.fail({ reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 });
+      this.#host.socket.destroy();
+    }
   }
 }

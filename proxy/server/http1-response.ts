@@ -124,7 +124,11 @@ export class Http1Response implements ResponseWriter {
     }
     // With the last byte known to be here, `end` follows at once and flushes: one write for all.
     if (this.#left !== 0) {
-      if (this.#pieceBytes >= JOIN_BYTES) return this.#flush();
+      if (this.#pieceBytes >= JOIN_BYTES) {
+        const more = this.#flush();
+        if (!more) this.#host.stalled(true);
+        return more;
+      }
       if (!this.#scheduled) {
         this.#scheduled = true;
         process.nextTick(flushLater, this);

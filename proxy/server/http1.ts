@@ -74,8 +74,13 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     this.socket.destroy();
   }
 
+  get halfClosed(): boolean {
+    return this.#halfClosed;
+  }
+
   mustClose(): boolean {
     if (this.#mustClose || this.#context.draining || this.#served >= this.#context.limits.keepAliveRequests) return true;
+    if (this.#halfClosed && this.#held === undefined) return true;
     // An answer that comes before the request is complete is the last one, unless the rest is already here or small.
     return this.#body !== undefined && !this.#body.mayBeSkipped();
   }
@@ -103,7 +108,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     } else if (!this.#stalled && body !== undefined && body.waiting) {
       this.#mustClose = true;
       body.fail({ reason: 'DownstreamRequestTimeout', side: 'downstream', retry: 'no', status: 408 });
-    } else {
+    } else if (this.#stalled || this.#response === undefined || !this.#response.started) {
       this.socket.destroy();
     }
   }
@@ -141,7 +146,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       return;
     }
     if (this.#halfClosed) {
-      this.socket.end();
+      this.#linger();
       return;
     }
     this.#context.deadlines.set(this, this.#context.limits.keepAliveTimeoutMs);
@@ -257,7 +262,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     }
     if (this.#held === undefined) this.#context.deadlines.set(this, limits.headTimeoutMs);
     this.#held = buffer;
-    if (this.#halfClosed) this.socket.destroy();
+    if (this.#halfClosed) this.#linger();
   }
 
   /** A well-formed head is here: makes the exchange of it. `rest` are the bytes behind the head. */
@@ -305,6 +310,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       reason: '',
       responseHeaders: undefined,
     };
+    if (this.#halfClosed) this.#graceForHalfClosed();
     context.serve(exchange, this.#peer.listener);
   }
 
@@ -339,12 +345,21 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
 
   /** Closes our side and reads on for a moment, so that the last answer is not destroyed by a reset. */
   #linger(): void {
+    const { socket } = this;
+    const { deadlines } = this.#context;
     this.#held = undefined;
     this.#lingering = true;
-    this.socket.end();
-    if (this.#halfClosed) return;
-    if (this.socket.isPaused()) this.socket.resume();
-    this.#context.deadlines.set(this, LINGER_MS);
+    if (socket.writableLength === 0) {
+      socket.end();
+      deadlines.set(this, LINGER_MS);
+    } else {
+      // The moment begins when the client has taken what is still to be written.
+      deadlines.set(this, WRITE_STALL_MS);
+      socket.end(() => {
+        if (!socket.destroyed) deadlines.set(this, LINGER_MS);
+      });
+    }
+    if (socket.isPaused()) socket.resume();
   }
 
   #clientEnded(): void {
@@ -355,14 +370,16 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       body.fail({ reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 });
       this.socket.destroy();
     } else if (response === undefined) {
-      this.socket.end();
+      // Whole requests that came before the end still have their turn.
+      if (!this.#turnAwaited && !this.#lingering) this.#linger();
     } else if (!response.started) {
-      // Gone, or only done with sending? Who is gone answers our first byte with a reset; until then a moment's grace.
-      this.#mustClose = true;
-      this.#context.deadlines.set(this, HALF_CLOSED_MS);
-    } else {
-      this.#mustClose = true;
+      this.#graceForHalfClosed();
     }
+  }
+
+  /** Gone, or only done with sending? Who is gone answers our first byte with a reset; until then a moment's grace. */
+  #graceForHalfClosed(): void {
+    this.#context.deadlines.set(this, HALF_CLOSED_MS);
   }
 
   #closed(): void {
