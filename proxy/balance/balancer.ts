@@ -26,4 +26,6 @@ export interface Balancer {
   take(endpoint: Endpoint): Pick | undefined;
   /** Why `pick` with nothing tried gives nothing just now; undefined: it would give something. */
   shortage(): Shortage | undefined;
+  /** Set by whoever waits for a place: a pick was settled, or the membership changed. */
+  onRoom: (() => void) | undefined;
 }

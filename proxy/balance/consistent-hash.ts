@@ -2,6 +2,7 @@
 // endpoint has one point on a ring of 32 bits; a key has 21 points, and the endpoint that follows one of them most
 // closely gets it. A new endpoint takes keys only for itself and a leaving one gives away only its own; shares differ by
 // a few per cent; and unlike a ring with many points per endpoint it is rebuilt in well under a millisecond.
+// With a subset, a key goes to any of the few endpoints that follow its points most closely, chosen at random.
 import { halves, hash, mix } from './hash.ts';
 import { anyUsable } from './policy.ts';
 import type { Policy, Random, Usable } from './policy.ts';
@@ -10,7 +11,8 @@ import type { Slot } from './slot.ts';
 const PROBES = 21;
 const RING = 2 ** 32;
 
-export function consistentHash(random: Random): Policy {
+/** `subsetSize`: endpoints that share a key. */
+export function consistentHash(random: Random, subsetSize = 1): Policy {
   let owners: readonly Slot[] = [];
   let points = new Uint32Array(0);
   /** `starts[h >>> shift]`: the first point not before that part of the ring. */
@@ -41,6 +43,17 @@ export function consistentHash(random: Random): Policy {
     return best;
   }
 
+  /** One of the key's endpoints at random; another one of them if that cannot take it, and any other at last. */
+  function fromSubset(low: number, high: number, usable: Usable): Slot | undefined {
+    const subset: Slot[] = [];
+    while (subset.length < subsetSize) {
+      const next = nearest(low, high, (slot) => !subset.includes(slot));
+      if (next === undefined) break;
+      subset.push(next);
+    }
+    return anyUsable(subset, usable, random) ?? nearest(low, high, usable);
+  }
+
   return {
     rebuild(members) {
       const placed = members.map((slot) => {
@@ -64,6 +77,7 @@ export function consistentHash(random: Random): Policy {
       hash(hashKey);
       // An even step would visit only some points of the ring.
       const { low, high } = halves;
+      if (subsetSize > 1) return fromSubset(low, high | 1, usable);
       const owner = nearest(low, high | 1, undefined);
       if (owner === undefined || usable(owner)) return owner;
       return nearest(low, high | 1, usable);

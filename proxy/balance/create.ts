@@ -41,7 +41,7 @@ function createPolicy(spec: LoadBalancer, random: Random, clock: () => number): 
     case 'PeakEwma':
       return peakEwma(random, clock);
     case 'ConsistentHash':
-      return consistentHash(random);
+      return consistentHash(random, spec.subsetSize);
   }
 }
 
@@ -52,6 +52,7 @@ class PolicyBalancer implements Balancer {
   #slots = new Map<string, Slot>();
   #tried: readonly Endpoint[] = [];
   members: readonly Slot[] = [];
+  onRoom: (() => void) | undefined;
 
   constructor(policy: Policy, health: Health, maxInFlight: number) {
     this.policy = policy;
@@ -84,6 +85,7 @@ class PolicyBalancer implements Balancer {
     }
     this.members = [...members].sort((a, b) => (a.key < b.key ? -1 : 1));
     this.policy.rebuild(this.members);
+    this.onRoom?.();
   }
 
   pick(hashKey: string | undefined, tried: readonly Endpoint[]): Pick | undefined {
@@ -133,6 +135,7 @@ class SlotPick implements Pick {
     this.#balancer.policy.observe?.(this.#slot, outcome, elapsedMs);
     // A slot that left the table must not be ejected: nobody would take it back.
     if (this.#slot.eligible) this.#balancer.health.record(this.#slot, outcome, this.#balancer.members.length);
+    this.#balancer.onRoom?.();
   }
 }
 

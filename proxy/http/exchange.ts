@@ -69,6 +69,8 @@ export interface BodySource {
   readonly started: boolean;
   /** Bytes received so far. */
   readonly bytes: number;
+  /** All of it, where it is here already and may be sent as often as is needed. */
+  readonly whole?: Buffer | undefined;
   /** Begins delivery; called once. A body that has already failed calls `onAbort` at once. */
   start(sink: BodySink): void;
   pause(): void;

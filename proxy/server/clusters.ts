@@ -2,22 +2,35 @@
 // across swaps for as long as the cluster itself does not change.
 import type { Balancer } from '../balance/balancer.ts';
 import { createBalancer } from '../balance/create.ts';
+import { RetryBudget } from '../balance/retry-budget.ts';
 import type { Cluster, Endpoint } from '../table/cluster.ts';
+import type { WorkerForwarding } from '../table/messages.ts';
 import type { Snapshot } from '../table/snapshot.ts';
+import { compileKey } from './key-text.ts';
+import type { KeyText } from './key-text.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 export interface ActiveCluster {
   readonly cluster: Cluster;
   readonly balancer: Balancer;
+  readonly budget: RetryBudget;
+  readonly waiting: WaitingRoom;
+  /** Undefined: its balancer needs no key. */
+  readonly hashKey: KeyText | undefined;
   /** What the balancer was told last. */
   endpoints: readonly Endpoint[];
 }
 
+export type ClusterLimits = Pick<WorkerForwarding, 'endpointRequests' | 'waitingRequests'>;
+
 export class Clusters {
   #snapshot: Pick<Snapshot, 'clusters' | 'endpoints'>;
+  readonly #limits: ClusterLimits;
   readonly #active = new Map<string, ActiveCluster>();
 
-  constructor(snapshot: Pick<Snapshot, 'clusters' | 'endpoints'>) {
+  constructor(snapshot: Pick<Snapshot, 'clusters' | 'endpoints'>, limits: ClusterLimits) {
     this.#snapshot = snapshot;
+    this.#limits = limits;
   }
 
   /** Undefined: the table has no such cluster. */
@@ -27,7 +40,16 @@ export class Clusters {
     const cluster = this.#snapshot.clusters[name];
     if (cluster === undefined) return undefined;
     const endpoints = this.#snapshot.endpoints[name] ?? NO_ENDPOINTS;
-    const active = { cluster, balancer: createBalancer(cluster.loadBalancer, endpoints), endpoints };
+    const { loadBalancer } = cluster;
+    const balancer = createBalancer(loadBalancer, endpoints, undefined, { maxInFlight: this.#limits.endpointRequests });
+    const active: ActiveCluster = {
+      cluster,
+      balancer,
+      budget: new RetryBudget(),
+      waiting: new WaitingRoom(balancer, this.#limits.waitingRequests),
+      hashKey: loadBalancer.type === 'ConsistentHash' ? compileKey(loadBalancer.key) : undefined,
+      endpoints,
+    };
     this.#active.set(name, active);
     return active;
   }

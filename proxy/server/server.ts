@@ -15,6 +15,7 @@ import { UndiciUpstream } from '../upstream/undici-upstream.ts';
 import { Clusters } from './clusters.ts';
 import type { Connection, Refusal, ServerContext } from './context.ts';
 import { Deadlines } from '../time/deadlines.ts';
+import { DEFAULT_FORWARDING, ForwardPlans } from './forward-plan.ts';
 import { serve } from './handle.ts';
 import type { Service } from './handle.ts';
 import { completeLimits } from './limits.ts';
@@ -37,17 +38,17 @@ export class Server implements ServerContext {
   readonly #contexts = new SecureContexts();
   #snapshot: OwnSnapshot;
 
-  constructor(options: Pick<WorkerOptions, 'limits' | 'timeouts'>, empty: Snapshot, observers: readonly ExchangeObserver[], connections: ConnectionObserver) {
+  constructor(options: Pick<WorkerOptions, 'limits' | 'timeouts' | 'forwarding'>, empty: Snapshot, observers: readonly ExchangeObserver[], connections: ConnectionObserver) {
     this.limits = completeLimits(options.limits);
     this.#snapshot = ownSnapshot(empty);
+    const { timeouts, forwarding = DEFAULT_FORWARDING } = options;
     this.#dispatchers = new Dispatchers();
     this.#service = {
       table: compileTable(empty).table,
-      clusters: new Clusters(this.#snapshot),
+      clusters: new Clusters(this.#snapshot, forwarding),
       upstream: new UndiciUpstream(this.#dispatchers),
       tunnels: new Tunnels(tunneller(this.#dispatchers.connector)),
-      timeouts: options.timeouts,
-      maxBodyBytes: options.limits.bodyBytes,
+      plans: new ForwardPlans({ timeouts, maxBodyBytes: options.limits.bodyBytes, forwarding }),
       observers,
     };
     this.#listeners = new Listeners(

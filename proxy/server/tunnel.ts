@@ -1,17 +1,16 @@
 // An upgraded connection from the server's side: takes the socket from its codec, tries endpoints until one switches, and
 // tells the observers once it is over. Open tunnels are known to the worker, so that draining can say goodbye to them.
 import type { Socket } from 'node:net';
-import type { Pick } from '../balance/balancer.ts';
 import type { Exchange, ProxyError, RawHeaders, UpgradeRequest } from '../http/exchange.ts';
 import { responseFields } from '../http/fields.ts';
 import { reasonPhrase } from '../http/status.ts';
 import type { UpstreamRequest } from '../upstream/call.ts';
 import { outcomeOf } from '../upstream/errors.ts';
 import type { OpenTunnel, Tunnel as UpgradedTunnel, TunnelEvents } from '../upstream/upgrade.ts';
-import type { ActiveCluster } from './clusters.ts';
+import type { Cluster } from '../table/cluster.ts';
 import { plainReply } from './reply.ts';
+import type { Try } from './try.ts';
 
-const ATTEMPTS = 3;
 const GOING_AWAY = 1001;
 
 /** The open tunnels of a worker. */
@@ -50,30 +49,30 @@ export class Tunnels {
 /** What the tunnel needs of the worker. */
 export interface TunnelHost {
   readonly tunnels: Tunnels;
-  /** The exchange is over: `bytesIn` from the client, `bytesOut` to it. */
-  finished(exchange: Exchange, bytesIn: number, bytesOut: number): void;
+  /** The try that follows one that failed; undefined: the failure stands. */
+  next(failed: Try, error: ProxyError): Try | undefined;
+  /** The fields of the answer as response filters want them. */
+  head(headers: RawHeaders): RawHeaders;
+  /** It is over: `bytesIn` from the client, `bytesOut` to it. */
+  finished(bytesIn: number, bytesOut: number): void;
 }
 
 export class Tunnel implements TunnelEvents {
   readonly #exchange: Exchange;
-  readonly #active: ActiveCluster;
+  readonly #cluster: Cluster;
   readonly #request: UpstreamRequest;
   readonly #host: TunnelHost;
   readonly #socket: Socket;
   readonly #early: Buffer;
-  /** Fields that response filters want on the answer. */
-  readonly #filterHead: (headers: RawHeaders) => RawHeaders;
-  #pick: Pick;
-  #startedAt = performance.now();
+  #try: Try;
   #tunnel: UpgradedTunnel | undefined;
 
-  constructor(exchange: Exchange, upgrade: UpgradeRequest, active: ActiveCluster, pick: Pick, request: UpstreamRequest, filterHead: (headers: RawHeaders) => RawHeaders, host: TunnelHost) {
+  constructor(exchange: Exchange, upgrade: UpgradeRequest, cluster: Cluster, first: Try, request: UpstreamRequest, host: TunnelHost) {
     this.#exchange = exchange;
-    this.#active = active;
+    this.#cluster = cluster;
     this.#request = request;
-    this.#pick = pick;
+    this.#try = first;
     this.#host = host;
-    this.#filterHead = filterHead;
     const { socket, head } = upgrade.take();
     this.#socket = socket as Socket;
     this.#early = head;
@@ -81,7 +80,7 @@ export class Tunnel implements TunnelEvents {
 
   open(): void {
     this.#host.tunnels.add(this);
-    this.#try();
+    this.#connect();
   }
 
   goAway(): void {
@@ -93,40 +92,26 @@ export class Tunnel implements TunnelEvents {
   }
 
   onHead(status: number, rawHeaders: RawHeaders, switched: boolean): RawHeaders {
-    const exchange = this.#exchange;
-    const attempt = exchange.attempts.at(-1);
-    if (attempt !== undefined) {
-      attempt.status = status;
-      attempt.elapsedMs = performance.now() - this.#startedAt;
-    }
-    exchange.status = status;
-    const headers = switched ? rawHeaders : responseFields(rawHeaders);
-    return this.#filterHead(headers);
+    this.#try.answered(status);
+    this.#exchange.status = status;
+    return this.#host.head(switched ? rawHeaders : responseFields(rawHeaders));
   }
 
   onClose(bytesIn: number, bytesOut: number, error: ProxyError | undefined): void {
     if (error !== undefined) this.#exchange.reason = error.reason;
-    this.#pick.settle('success', this.#exchange.attempts.at(-1)?.elapsedMs ?? 0);
+    this.#try.settle('success');
     this.#end(bytesIn, bytesOut);
   }
 
   onError(error: ProxyError): void {
     const exchange = this.#exchange;
-    const attempt = exchange.attempts.at(-1);
-    if (attempt !== undefined) {
-      attempt.error = error.reason;
-      attempt.elapsedMs = performance.now() - this.#startedAt;
-    }
-    this.#pick.settle(outcomeOf(error), performance.now() - this.#startedAt);
-    if (error.side === 'upstream' && error.retry !== 'no' && exchange.attempts.length < ATTEMPTS) {
-      const next = this.#active.balancer.pick(undefined, exchange.attempts.map(({ endpoint }) => endpoint));
-      if (next !== undefined) {
-        this.#pick = next;
-        this.#startedAt = performance.now();
-        exchange.attempts.push({ endpoint: next.endpoint, startedAt: this.#startedAt });
-        this.#try();
-        return;
-      }
+    this.#try.failed(error);
+    this.#try.settle(outcomeOf(error));
+    const next = this.#host.next(this.#try, error);
+    if (next !== undefined) {
+      this.#try = next;
+      this.#connect();
+      return;
     }
     exchange.status = error.status;
     exchange.reason = error.reason;
@@ -134,11 +119,11 @@ export class Tunnel implements TunnelEvents {
     this.#end(0, 0);
   }
 
-  #try(): void {
+  #connect(): void {
     const { method, target, authority, headers, timeouts } = this.#request;
     this.#tunnel = this.#host.tunnels.open(
-      this.#active.cluster,
-      this.#pick.endpoint,
+      this.#cluster,
+      this.#try.endpoint,
       { method, target, headers: ['Host', authority, ...headers], socket: this.#socket, head: this.#early, timeouts },
       this,
     );
@@ -162,6 +147,6 @@ export class Tunnel implements TunnelEvents {
 
   #end(bytesIn: number, bytesOut: number): void {
     this.#host.tunnels.remove(this);
-    this.#host.finished(this.#exchange, bytesIn, bytesOut);
+    this.#host.finished(bytesIn, bytesOut);
   }
 }
