@@ -1,7 +1,7 @@
 // Header fields as the data path carries them: one flat list `[name, value, name, value, …]`, order, case and repeats as
 // received. Every `name` argument here is lower-case. Names are compared without making lower-case copies.
 import type { RawHeaders } from './exchange.ts';
-import { isToken } from './syntax.ts';
+import { isFieldValue, isToken } from './syntax.ts';
 
 /** Case-insensitive (ASCII) comparison of a received name with a lower-case one. */
 export function sameName(seen: string, name: string): boolean {
@@ -159,6 +159,25 @@ export function responseFields(headers: RawHeaders): RawHeaders {
     const name = headers[i] as string;
     if (isHopByHop(name) || (names !== undefined && isNominated(names, name))) continue;
     kept.push(name, headers[i + 1] as string);
+  }
+  return kept;
+}
+
+/** Fields that must be known before the body, because they frame it, route it, say who is asking or how it is to be read. */
+const NO_TRAILER = new Set([
+  ...NEVER_NOMINATED, 'set-cookie', 'cache-control', 'content-range', 'content-location', 'expect', 'range', 'max-forwards',
+  'location', 'trailer', 'te', 'proxy-authorization', 'proxy-authenticate', 'www-authenticate', 'proxy',
+]);
+
+/** What of a message's trailers goes on, as a new list (RFC 9110 §6.5.1). Underscores as in `requestFields`. */
+export function trailerFields(trailers: RawHeaders, keepUnderscores = false): RawHeaders {
+  const kept: RawHeaders = [];
+  for (let i = 0; i + 1 < trailers.length; i += 2) {
+    const name = (trailers[i] as string).toLowerCase();
+    const value = trailers[i + 1] as string;
+    if (isHopByHop(name) || NO_TRAILER.has(name) || NEVER_NOMINATED_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
+    if ((!keepUnderscores && name.includes('_')) || !isToken(name) || !isFieldValue(value)) continue;
+    kept.push(trailers[i] as string, value);
   }
   return kept;
 }
