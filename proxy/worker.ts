@@ -53,6 +53,9 @@ process.on('message', (raw) => {
     case 'delta':
       applying = applying.then(() => change(message.delta));
       break;
+    case 'ticketSecret':
+      server.setTicketSecret(Buffer.from(message.secret, 'base64'));
+      break;
     case 'collect':
       tell({ type: 'stats', id: message.id, stats: metrics.stats() });
       break;

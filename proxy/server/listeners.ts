@@ -4,13 +4,23 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Listener } from '../table/listener.ts';
+import type { HostTls } from '../table/route.ts';
+import type { Connector } from '../upstream/connector.ts';
+import { chainIsTooLong, clientTls } from './client-certificate.ts';
+import type { Clusters } from './clusters.ts';
 import type { ServerContext } from './context.ts';
 import { Http1Connection } from './http1.ts';
 import { Http2Connection } from './http2.ts';
+import { Passthrough } from './passthrough.ts';
 import { peerOf } from './peer.ts';
+import { Prelude } from './prelude.ts';
+import type { Opening } from './prelude.ts';
+import type { SpecialHosts } from './special-hosts.ts';
+import { plainAddress } from '../http/forwarded.ts';
 import { TrustedProxies } from '../http/trust.ts';
-import { TlsAcceptor, normalServerName } from './tls.ts';
+import { TlsServers, normalServerName } from './tls.ts';
 import type { TlsState } from './tls.ts';
+import type { TlsProfile } from './tls-profile.ts';
 
 const BACKLOG = 4096;
 
@@ -21,22 +31,39 @@ export interface ConnectionObserver {
   handshakeFailed(listener: string): void;
 }
 
+/** What connections need of the worker before they are anybody's. */
+export interface ConnectionHost {
+  readonly specialHosts: SpecialHosts;
+  readonly clusters: Clusters;
+  readonly connector: Connector;
+  tlsState(): TlsState;
+}
+
 interface Open {
   listener: Listener;
   readonly server: Server;
-  readonly acceptor: TlsAcceptor | undefined;
+  readonly trust: TrustedProxies;
+  readonly tls: TlsServers | undefined;
+  /** Who must send a PROXY protocol header; undefined: nobody. */
+  readonly balancers: TrustedProxies | undefined;
   port: number;
 }
+
+const EVERYBODY: readonly string[] = ['0.0.0.0/0', '::/0'];
 
 export class Listeners {
   readonly #open = new Map<string, Open>();
   readonly #context: ServerContext;
-  readonly #tlsState: () => TlsState;
+  readonly #host: ConnectionHost;
   readonly #observer: ConnectionObserver;
+  /** What the first bytes of a connection told, where they were looked at. */
+  readonly #openings = new WeakMap<Socket, Opening>();
+  /** Accepted, and not yet a connection of its codec. */
+  readonly #pending = new Set<Socket>();
 
-  constructor(context: ServerContext, tlsState: () => TlsState, observer: ConnectionObserver) {
+  constructor(context: ServerContext, host: ConnectionHost, observer: ConnectionObserver) {
     this.#context = context;
-    this.#tlsState = tlsState;
+    this.#host = host;
     this.#observer = observer;
   }
 
@@ -47,7 +74,7 @@ export class Listeners {
       const listener = wanted.get(name);
       if (listener !== undefined && sameSocket(open, listener)) {
         open.listener = listener;
-        open.acceptor?.update(listener);
+        if (open.tls !== undefined) open.tls.listener = listener;
       } else {
         this.#open.delete(name);
         open.server.close();
@@ -68,16 +95,21 @@ export class Listeners {
     this.#open.clear();
   }
 
+  /** Cuts connections whose first bytes or handshake are still under way. */
+  destroyPending(): void {
+    for (const socket of this.#pending) socket.destroy();
+  }
+
   #listen(listener: Listener): Promise<void> {
-    const trust = new TrustedProxies(listener.trustedProxies);
-    const acceptor = listener.protocol === 'HTTPS' ? new TlsAcceptor(listener, this.#tlsState) : undefined;
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, listener, trust, acceptor));
-    const open: Open = { listener, server, acceptor, port: 0 };
-    acceptor?.server.on('secureConnection', (socket) => this.#secured(socket, listener, trust));
-    acceptor?.server.on('tlsClientError', (_error, socket) => {
-      this.#observer.handshakeFailed(listener.name);
-      socket.destroy();
-    });
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, open));
+    const open: Open = {
+      listener,
+      server,
+      trust: new TrustedProxies(listener.trustedProxies),
+      tls: this.#tlsServers(listener, () => open),
+      balancers: listener.proxyProtocol ? new TrustedProxies(listener.proxyProtocolFrom ?? EVERYBODY) : undefined,
+      port: 0,
+    };
     return new Promise((resolve, reject) => {
       server.once('error', (error) => reject(new Error(`listener ${listener.name} on ${listener.address} port ${listener.port}: ${error.message}`)));
       server.listen({ host: listener.address, port: listener.port, reusePort: true, backlog: BACKLOG }, () => {
@@ -90,17 +122,72 @@ export class Listeners {
     });
   }
 
-  #accept(socket: Socket, listener: Listener, trust: TrustedProxies, acceptor: TlsAcceptor | undefined): void {
-    this.#observer.connectionOpened(listener.name);
-    socket.on('close', () => this.#observer.connectionClosed(listener.name));
-    socket.on('error', ignore);
-    if (acceptor === undefined) new Http1Connection(socket, peerOf(socket, listener.name, trust, false, ''), this.#context);
-    else acceptor.server.emit('connection', socket);
+  #tlsServers(listener: Listener, open: () => Open): TlsServers | undefined {
+    if (listener.protocol !== 'HTTPS' || listener.tls === undefined) return undefined;
+    return new TlsServers(listener, listener.tls, () => this.#host.tlsState(), {
+      secured: (socket, profile) => this.#secured(socket, open(), profile),
+      failed: () => this.#observer.handshakeFailed(listener.name),
+    });
   }
 
-  #secured(socket: TLSSocket, listener: Listener, trust: TrustedProxies): void {
-    const serverName = normalServerName((socket as TLSSocket & { servername?: string | false }).servername);
-    const peer = peerOf(socket, listener.name, trust, true, serverName);
+  #accept(socket: Socket, open: Open): void {
+    const { name } = open.listener;
+    this.#observer.connectionOpened(name);
+    this.#pending.add(socket);
+    socket.on('close', () => {
+      this.#pending.delete(socket);
+      this.#observer.connectionClosed(name);
+    });
+    socket.on('error', ignore);
+    const proxyHeader = open.balancers?.includes(plainAddress(socket.remoteAddress ?? '')) === true;
+    const serverName = open.tls !== undefined && this.#host.specialHosts.any;
+    if (!proxyHeader && !serverName) {
+      this.#begin(socket, open, undefined);
+      return;
+    }
+    new Prelude(socket, { proxyHeader, serverName }, this.#context.deadlines, (opening) => {
+      this.#openings.set(socket, opening);
+      this.#begin(socket, open, opening);
+    }, () => this.#observer.handshakeFailed(name));
+  }
+
+  #begin(socket: Socket, { listener, tls, trust }: Open, opening: Opening | undefined): void {
+    if (tls === undefined) {
+      this.#pending.delete(socket);
+      new Http1Connection(socket, peerOf(socket, listener.name, trust, opening?.proxied), this.#context);
+      return;
+    }
+    const host = opening === undefined ? undefined : this.#hostOf(opening.serverName, listener);
+    if (host?.passthrough === undefined) tls.accept(socket, host?.tls);
+    else this.#passThrough(socket, host.passthrough);
+  }
+
+  #hostOf(serverName: string, listener: Listener): { readonly tls?: HostTls; readonly passthrough?: string } | undefined {
+    return this.#host.tlsState().table.virtualHost(listener.name, normalServerName(serverName));
+  }
+
+  #passThrough(socket: Socket, cluster: string): void {
+    this.#pending.delete(socket);
+    const active = this.#host.clusters.get(cluster);
+    if (active === undefined) socket.destroy();
+    else new Passthrough(socket, active, this.#host.connector, this.#context);
+  }
+
+  /** A handshake is complete. */
+  #secured(socket: TLSSocket, { listener, trust }: Open, { clientCertificates }: TlsProfile): void {
+    // The accepted socket under it, by which the connection is known from its first byte on.
+    const { servername, _parent: accepted } = socket as TLSSocket & { readonly servername?: string | false; readonly _parent?: Socket };
+    if (accepted !== undefined) this.#pending.delete(accepted);
+    const opening = accepted === undefined ? undefined : this.#openings.get(accepted);
+    // At once, for with the end of this turn the client gets a session ticket.
+    if (clientCertificates !== undefined && (opening === undefined || chainIsTooLong(socket, clientCertificates.depth))) {
+      this.#observer.handshakeFailed(listener.name);
+      socket.destroy();
+      return;
+    }
+    // Node forgets the name when it resumes a session of TLS 1.2.
+    const serverName = normalServerName(opening?.serverName || servername);
+    const peer = peerOf(socket, listener.name, trust, opening?.proxied, clientTls(socket, serverName, clientCertificates));
     if (socket.alpnProtocol === 'h2') this.#context.startHttp2(socket, peer);
     else new Http1Connection(socket, peer, this.#context);
   }
@@ -112,17 +199,14 @@ export function startHttp2(socket: Parameters<ServerContext['startHttp2']>[0], p
   new Http2Connection(socket, peer, context);
 }
 
+/** True: the listener can serve on the socket that is open; only what handshakes read anew may differ. */
 function sameSocket(open: Open, listener: Listener): boolean {
   const { listener: before } = open;
-  return (
-    before.address === listener.address &&
-    (listener.port === before.port || listener.port === open.port) &&
-    before.protocol === listener.protocol &&
-    before.proxyProtocol === listener.proxyProtocol &&
-    before.trustedProxies.join() === listener.trustedProxies.join() &&
-    before.tls?.minVersion === listener.tls?.minVersion &&
-    before.tls?.ciphers === listener.tls?.ciphers
-  );
+  return (listener.port === before.port || listener.port === open.port) && settingsOf(before) === settingsOf(listener);
+}
+
+function settingsOf(listener: Listener): string {
+  return JSON.stringify([{ ...listener, port: 0, tls: undefined }, { ...listener.tls, defaultCertificate: '' }]);
 }
 
 function ignore(): void {

@@ -1,9 +1,11 @@
 // The other end of a downstream connection: the client as the connection alone tells it, whom to believe about more, and
 // the server name that TLS was asked for. Made once per connection, so that a request costs none of it.
 import type { Socket } from 'node:net';
-import type { Client } from '../http/exchange.ts';
+import type { Client, ClientTls } from '../http/exchange.ts';
 import { clientOfConnection } from '../http/forwarded.ts';
+import type { ConnectionFacts } from '../http/forwarded.ts';
 import type { TrustedProxies } from '../http/trust.ts';
+import type { Proxied } from './proxy-protocol.ts';
 
 export interface Peer {
   /** Name of the listener. */
@@ -15,8 +17,15 @@ export interface Peer {
   readonly serverName: string;
 }
 
-/** Reads the addresses of an accepted socket. */
-export function peerOf(socket: Socket, listener: string, trust: TrustedProxies, encrypted: boolean, serverName: string): Peer {
-  const facts = { peerAddress: socket.remoteAddress ?? '', peerPort: socket.remotePort ?? 0, localPort: socket.localPort ?? 0, encrypted };
-  return { listener, client: clientOfConnection(facts, trust), trust, serverName };
+/** Reads the addresses of an accepted socket. `proxied`: what a PROXY protocol header said, where one was due; `tls`: absent in clear text. */
+export function peerOf(socket: Socket, listener: string, trust: TrustedProxies, proxied: Proxied | undefined, tls?: ClientTls): Peer {
+  const facts: ConnectionFacts = {
+    peerAddress: socket.remoteAddress ?? '',
+    peerPort: socket.remotePort ?? 0,
+    localPort: socket.localPort ?? 0,
+    encrypted: tls !== undefined,
+    tls,
+    ...(proxied !== undefined && { proxied }),
+  };
+  return { listener, client: clientOfConnection(facts, trust), trust, serverName: tls?.serverName ?? '' };
 }

@@ -1,7 +1,8 @@
 // A worker's data plane as one value: table in, traffic served. It owns the listeners, the connections and what they share;
 // worker.ts only carries messages to it, and tests use it in their own process.
+import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange, Reply } from '../http/exchange.ts';
 import { compileTable } from '../match/compile.ts';
 import type { Compiled, RoutingTable } from '../match/compile.ts';
 import type { ExchangeObserver } from '../observe/observer.ts';
@@ -22,9 +23,14 @@ import { completeLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { Listeners, startHttp2 } from './listeners.ts';
 import type { ConnectionObserver } from './listeners.ts';
+import { misdirected } from './misdirected.ts';
 import type { Peer } from './peer.ts';
 import { refusedExchange } from './refused.ts';
+import { sendReply } from './reply.ts';
+import { SpecialHosts } from './special-hosts.ts';
 import { SecureContexts } from './tls.ts';
+import type { TlsState } from './tls.ts';
+import { Staples } from './tls-staples.ts';
 import { Tunnels } from './tunnel.ts';
 
 export class Server implements ServerContext {
@@ -36,6 +42,9 @@ export class Server implements ServerContext {
   readonly #service: Service;
   readonly #dispatchers: Dispatchers;
   readonly #contexts = new SecureContexts();
+  readonly #staples = new Staples();
+  readonly #specialHosts = new SpecialHosts();
+  #ticketSecret: Buffer = randomBytes(32);
   #snapshot: OwnSnapshot;
 
   constructor(options: Pick<WorkerOptions, 'limits' | 'timeouts' | 'forwarding'>, empty: Snapshot, observers: readonly ExchangeObserver[], connections: ConnectionObserver) {
@@ -51,11 +60,8 @@ export class Server implements ServerContext {
       plans: new ForwardPlans({ timeouts, maxBodyBytes: options.limits.bodyBytes, forwarding }),
       observers,
     };
-    this.#listeners = new Listeners(
-      this,
-      () => ({ table: this.#service.table, certificates: this.#snapshot.certificates, contexts: this.#contexts }),
-      connections,
-    );
+    const host = { specialHosts: this.#specialHosts, clusters: this.#service.clusters, connector: this.#dispatchers.connector, tlsState: () => this.#tlsState() };
+    this.#listeners = new Listeners(this, host, connections);
     this.deadlines.start();
   }
 
@@ -67,6 +73,21 @@ export class Server implements ServerContext {
     return this.#snapshot;
   }
 
+  /** What the keys of session tickets are made from: shared by all workers, so that each resumes the sessions of the others. */
+  setTicketSecret(secret: Buffer): void {
+    this.#ticketSecret = secret;
+  }
+
+  #tlsState(): TlsState {
+    return {
+      table: this.#service.table,
+      certificates: this.#snapshot.certificates,
+      contexts: this.#contexts,
+      staples: this.#staples,
+      ticketSecret: this.#ticketSecret,
+    };
+  }
+
   /** Puts a whole table in force. Resolves to the ports once every listener accepts; rejects if one cannot, or a route does not compile. */
   async apply(snapshot: Snapshot): Promise<Record<string, number>> {
     const service = this.#service;
@@ -75,6 +96,8 @@ export class Server implements ServerContext {
     this.#snapshot = own;
     service.clusters.swap(own);
     this.#dispatchers.retain(own);
+    this.#specialHosts.replace(own.virtualHosts);
+    this.#staples.replace(own.certificates);
     return this.#listen();
   }
 
@@ -87,6 +110,8 @@ export class Server implements ServerContext {
       service.table = compiled(service.table.with({ set: set.virtualHosts, remove: remove.virtualHosts }));
     }
     applyInPlace(this.#snapshot, delta);
+    this.#specialHosts.update(set.virtualHosts ?? {}, remove.virtualHosts ?? []);
+    this.#staples.update(set.certificates ?? {}, remove.certificates ?? []);
     const touched = [...Object.keys(set.clusters ?? {}), ...Object.keys(set.endpoints ?? {}), ...(remove.clusters ?? []), ...(remove.endpoints ?? [])];
     service.clusters.changed(touched);
     if (touched.length > 0) this.#dispatchers.retain(this.#snapshot);
@@ -101,7 +126,14 @@ export class Server implements ServerContext {
   }
 
   serve(exchange: Exchange, listener: string): void {
-    serve(exchange, listener, this.#service);
+    const reply = this.#specialHosts.asking ? misdirected(exchange, listener, this.#service.table) : undefined;
+    if (reply === undefined) serve(exchange, listener, this.#service);
+    else this.#refuse(exchange, reply);
+  }
+
+  #refuse(exchange: Exchange, reply: Reply): void {
+    sendReply(exchange, reply);
+    for (const observer of this.#service.observers) observer.observeExchange(exchange, 0, exchange.response.bytes, performance.now() - exchange.startedAt);
   }
 
   startHttp2(socket: Duplex, peer: Peer): void {
@@ -138,6 +170,7 @@ export class Server implements ServerContext {
   async close(): Promise<void> {
     this.draining = true;
     this.#listeners.close();
+    this.#listeners.destroyPending();
     for (const connection of this.#connections) connection.destroy();
     this.#service.tunnels.destroy();
     this.deadlines.stop();

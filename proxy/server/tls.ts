@@ -1,96 +1,179 @@
-// The only place where secure contexts are built. A TLS listener asks here for the context of a server name; contexts are
-// made when a handshake needs them and kept by certificate digest, so that ten thousand certificates cost what is used.
+// The only place where secure contexts are built. A listener's connections go to one TLS server for each profile in use;
+// contexts are made when a handshake needs them and kept by certificate digest, so that ten thousand certificates cost what
+// is used. Everything that decides is read anew at every handshake, so that a new table is live at once.
+import type { Socket } from 'node:net';
+import { isIP } from 'node:net';
 import { createSecureContext, createServer as createTlsServer } from 'node:tls';
-import type { SecureContext, SecureContextOptions, Server as TlsServer, TlsOptions } from 'node:tls';
+import type { SecureContext, Server as TlsServer, TLSSocket, TlsOptions } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import type { RoutingTable } from '../match/compile.ts';
 import type { Certificate } from '../table/certificate.ts';
-import type { Listener } from '../table/listener.ts';
+import type { Listener, ListenerTls } from '../table/listener.ts';
+import type { HostTls } from '../table/route.ts';
+import { ticketKeys, tlsProfile } from './tls-profile.ts';
+import type { TlsProfile } from './tls-profile.ts';
+import type { Staples } from './tls-staples.ts';
 
-/** AEAD suites with forward secrecy for TLS 1.2; those of TLS 1.3 are AEAD by definition. */
-const CIPHERS = [
-  'ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':');
-const KEPT_CONTEXTS = 2_000;
+/** One takes about 30 kB; making one takes about a tenth of a millisecond. */
+const KEPT_CONTEXTS = 1_000;
+const KEPT_SERVERS = 1_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+const HOSTNAME = /^[a-z\d_](?:[a-z\d_.-]*[a-z\d_])?$/i;
 
-/** Secure contexts by certificate, for one listener's protocol settings. */
+/** What decides about certificates. */
+export interface TlsState {
+  readonly table: RoutingTable;
+  readonly certificates: Readonly<Record<string, Certificate>>;
+  readonly contexts: SecureContexts;
+  readonly staples: Staples;
+  /** What the keys of session tickets are made from. */
+  readonly ticketSecret: Buffer;
+}
+
+/** Secure contexts by profile and certificate. */
 export class SecureContexts {
   readonly #kept = new LRUCache<string, SecureContext>({ max: KEPT_CONTEXTS });
 
   /** Throws if chain and key do not load: what the controller publishes has been checked before. */
-  get(certificate: Certificate, listener: Listener): SecureContext {
-    const key = `${certificate.name} ${listener.tls?.minVersion} ${listener.tls?.ciphers ?? ''}`;
+  get(certificate: Certificate, profile: TlsProfile): SecureContext {
+    const key = `${profile.id} ${certificate.name}`;
     let context = this.#kept.get(key);
     if (context === undefined) {
-      context = createSecureContext({ ...protocolOptions(listener), cert: certificate.chainPem, key: certificate.keyPem });
+      context = createSecureContext({ ...profile.context, cert: certificate.chainPem, key: certificate.keyPem });
       this.#kept.set(key, context);
     }
     return context;
   }
 }
 
-/** What decides about certificates; read anew at every handshake, so that a swap is live at once. */
-export interface TlsState {
-  readonly table: RoutingTable;
-  readonly certificates: Readonly<Record<string, Certificate>>;
-  readonly contexts: SecureContexts;
+/** Lower-case, without trailing dot; empty for what cannot be a hostname: an address, more than 253 characters, anything that is not plain ASCII. */
+export function normalServerName(name: string | false | undefined | null): string {
+  if (typeof name !== 'string' || name.length > 254) return '';
+  const bare = name.endsWith('.') ? name.slice(0, -1) : name;
+  return bare.length <= 253 && HOSTNAME.test(bare) && isIP(bare) === 0 ? bare.toLowerCase() : '';
 }
 
-/** The context for a server name: that of its virtual host (exact, then wildcard), else the listener's default certificate. */
-export function contextFor(serverName: string, listener: Listener, state: TlsState): SecureContext {
-  const hostname = normalServerName(serverName);
+/** The certificate of a hostname: its virtual host's (exact, then wildcard), else the listener's default. */
+function certificateOf(hostname: string, listener: Listener, state: TlsState): Certificate {
   const host = hostname === '' ? undefined : state.table.virtualHost(listener.name, hostname);
   const own = host?.certificate === undefined ? undefined : state.certificates[host.certificate];
   const certificate = own ?? state.certificates[listener.tls?.defaultCertificate ?? ''];
   if (certificate === undefined) throw new Error(`listener ${listener.name} has no default certificate`);
-  return state.contexts.get(certificate, listener);
+  return certificate;
 }
 
-/** Lower-case, without trailing dot; empty for what cannot be a hostname. */
-export function normalServerName(name: string | false | undefined | null): string {
-  if (typeof name !== 'string' || name.length === 0 || name.length > 255) return '';
-  const lower = name.toLowerCase();
-  return lower.endsWith('.') ? lower.slice(0, -1) : lower;
+/** What a listener hears of its TLS servers. */
+export interface TlsEvents {
+  secured(socket: TLSSocket, profile: TlsProfile): void;
+  failed(): void;
 }
 
-/** A TLS server that is fed with accepted sockets; it never listens itself. */
-export class TlsAcceptor {
-  readonly server: TlsServer;
+/** The TLS servers of one listener, each made when the first connection needs it. They are fed with accepted sockets and never listen themselves. */
+export class TlsServers {
+  listener: Listener;
+  readonly #tls: ListenerTls;
   readonly #state: () => TlsState;
-  #default = '';
+  readonly #events: TlsEvents;
+  readonly #default: TlsAcceptor;
+  readonly #others = new LRUCache<string, TlsAcceptor>({ max: KEPT_SERVERS });
+  readonly #profiles = new WeakMap<HostTls, TlsProfile>();
 
-  constructor(listener: Listener, state: () => TlsState) {
+  constructor(listener: Listener, tls: ListenerTls, state: () => TlsState, events: TlsEvents) {
+    this.listener = listener;
+    this.#tls = tls;
+    this.#state = state;
+    this.#events = events;
+    this.#default = this.#acceptor(tlsProfile(listener.name, tls, undefined));
+  }
+
+  /** Does the handshake of an accepted socket. `host`: the settings of the hostname that it is for, where it has any. */
+  accept(socket: Socket, host: HostTls | undefined): void {
+    const acceptor = host === undefined ? this.#default : this.#acceptorOf(host);
+    acceptor.accept(socket);
+  }
+
+  #acceptorOf(host: HostTls): TlsAcceptor {
+    let profile = this.#profiles.get(host);
+    if (profile === undefined) {
+      profile = tlsProfile(this.listener.name, this.#tls, host);
+      this.#profiles.set(host, profile);
+    }
+    let acceptor = this.#others.get(profile.id);
+    if (acceptor === undefined) {
+      acceptor = this.#acceptor(profile);
+      this.#others.set(profile.id, acceptor);
+    }
+    return acceptor;
+  }
+
+  #acceptor(profile: TlsProfile): TlsAcceptor {
+    return new TlsAcceptor(profile, () => this.listener, this.#state, this.#events);
+  }
+}
+
+class TlsAcceptor {
+  readonly #profile: TlsProfile;
+  readonly #listener: () => Listener;
+  readonly #state: () => TlsState;
+  readonly #server: TlsServer;
+  #default = '';
+  #ticketSecret: Buffer | undefined;
+  #stapling = false;
+
+  constructor(profile: TlsProfile, listener: () => Listener, state: () => TlsState, events: TlsEvents) {
+    this.#profile = profile;
+    this.#listener = listener;
     this.#state = state;
     const options: TlsOptions & { allowHalfOpen: boolean; noDelay: boolean } = {
-      ...protocolOptions(listener),
+      ...profile.context,
+      // Whether a connection without a (good) certificate is served is for the route to say, over HTTP.
+      ...(profile.clientCertificates !== undefined && { requestCert: true, rejectUnauthorized: false }),
       ALPNProtocols: ['h2', 'http/1.1'],
-      SNICallback(name, done) {
-        try {
-          done(null, contextFor(name, listener, state()));
-        } catch (error) {
-          done(error as Error);
-        }
-      },
+      SNICallback: (name, done) => this.#choose(name, done),
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       allowHalfOpen: true,
       noDelay: true,
     };
-    this.server = createTlsServer(options);
-    this.update(listener);
+    this.#server = createTlsServer(options);
+    this.#server.on('secureConnection', (socket) => events.secured(socket, profile));
+    this.#server.on('tlsClientError', (_error, socket) => {
+      events.failed();
+      socket.destroy();
+    });
   }
 
-  /** Takes over the listener's default certificate, which serves clients that name no host. */
-  update(listener: Listener): void {
-    const name = listener.tls?.defaultCertificate ?? '';
-    const certificate = this.#state().certificates[name];
-    if (name === this.#default || certificate === undefined) return;
-    this.server.setSecureContext({ ...protocolOptions(listener), cert: certificate.chainPem, key: certificate.keyPem });
+  accept(socket: Socket): void {
+    this.#refresh(this.#state());
+    this.#server.emit('connection', socket);
+  }
+
+  #choose(name: string, done: (error: Error | null, context?: SecureContext) => void): void {
+    try {
+      const state = this.#state();
+      done(null, state.contexts.get(certificateOf(normalServerName(name), this.#listener(), state), this.#profile));
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+
+  /** Takes over the default certificate, which serves clients that name no host, and the keys of session tickets. */
+  #refresh(state: TlsState): void {
+    if (state.staples.size > 0 !== this.#stapling) this.#staple(state.staples.size > 0);
+    const name = this.#listener().tls?.defaultCertificate ?? '';
+    const secret = state.ticketSecret;
+    if (name === this.#default && secret === this.#ticketSecret) return;
+    const certificate = state.certificates[name];
+    if (certificate === undefined) return;
+    const keys = ticketKeys(secret, this.#profile);
+    this.#server.setSecureContext({ ...this.#profile.context, cert: certificate.chainPem, key: certificate.keyPem, ticketKeys: keys } as TlsOptions);
     this.#default = name;
+    this.#ticketSecret = secret;
   }
-}
 
-function protocolOptions(listener: Listener): Pick<SecureContextOptions, 'minVersion' | 'ciphers' | 'honorCipherOrder'> {
-  return { minVersion: listener.tls?.minVersion ?? 'TLSv1.2', ciphers: listener.tls?.ciphers ?? CIPHERS, honorCipherOrder: true };
+  /** Nobody listens while there is nothing to staple: being asked costs every handshake a little. */
+  #staple(yes: boolean): void {
+    this.#stapling = yes;
+    if (!yes) this.#server.removeAllListeners('OCSPRequest');
+    else this.#server.on('OCSPRequest', (certificate, _issuer, answer) => answer(null, this.#state().staples.of(certificate) as Buffer));
+  }
 }

@@ -20,7 +20,7 @@ function told(client: Client, headers: RawHeaders, id = 'id-1'): Map<string, str
 
 test('an untrusted client is its socket address, whatever it claims', (t) => {
   const client = connected('192.0.2.7', PRIVATE);
-  t.deepEqual(client, { address: '192.0.2.7', port: 5000, peerAddress: '192.0.2.7', trusted: false, scheme: 'http', localPort: 8080 });
+  t.deepEqual(client, { address: '192.0.2.7', port: 5000, peerAddress: '192.0.2.7', trusted: false, scheme: 'http', localPort: 8080, tls: undefined });
   t.is(clientOf(client, ['X-Forwarded-For', '1.1.1.1', 'X-Forwarded-Proto', 'https'], PRIVATE), client);
 });
 
@@ -71,7 +71,7 @@ test('scheme and port of a trusted peer are believed if they make sense', (t) =>
 test('behind a PROXY header the peer is who it names', (t) => {
   const facts = { peerAddress: '10.0.0.1', peerPort: 1, localPort: 8080, encrypted: false };
   const client = clientOfConnection({ ...facts, proxied: { address: '::ffff:203.0.113.9', port: 999, localPort: 443 } }, PRIVATE);
-  t.deepEqual(client, { address: '203.0.113.9', port: 999, peerAddress: '203.0.113.9', trusted: false, scheme: 'https', localPort: 443 });
+  t.deepEqual(client, { address: '203.0.113.9', port: 999, peerAddress: '203.0.113.9', trusted: false, scheme: 'https', localPort: 443, tls: undefined });
   t.is(clientOf(client, ['x-forwarded-for', '1.1.1.1'], PRIVATE).address, '203.0.113.9', 'the balancer did not write this field');
 });
 
@@ -99,6 +99,16 @@ test('a trusted peer is added to the chain, and what else it says is kept', (t) 
   t.is(seen.get('x-forwarded-proto'), 'https');
   t.is(seen.get('x-forwarded-user'), 'ann');
   t.is(seen.get('forwarded'), 'for=203.0.113.5');
+});
+
+test('what a client certificate would say is taken from nobody, and what TLS told stays', (t) => {
+  const tls = { serverName: 'a.example.com', policy: 'sha256/1', verify: 'NONE', certificate: undefined };
+  const connection = clientOfConnection({ peerAddress: '10.0.0.1', peerPort: 1, localPort: 8443, encrypted: true, tls }, PRIVATE);
+  const headers = ['ssl-client-verify', 'SUCCESS', 'SSL-Client-Subject-DN', 'CN=admin', 'ssl_client_cert', 'x', 'X-Forwarded-For', '203.0.113.5', 'X-Forwarded-Proto', 'http'];
+  const client = clientOf(connection, headers, PRIVATE);
+  t.is(client.tls, tls);
+  t.true(client.trusted);
+  t.deepEqual([...told(client, headers).keys()].filter((name) => name.startsWith('ssl')), []);
 });
 
 test('a malformed X-Forwarded-Host of a trusted peer is passed over', (t) => {

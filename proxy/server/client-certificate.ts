@@ -1,0 +1,55 @@
+// What a TLS handshake told of the client, in the words in which endpoints are told of it (ingress-nginx: ssl-client-*).
+// Read once per connection. A chain that is too long is no verdict of OpenSSL's, and a resumed session holds no chain: such a
+// connection must be cut before its first session ticket is sent.
+import type { X509Certificate } from 'node:crypto';
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import type { ClientCertificate, ClientTls } from '../http/exchange.ts';
+import type { ClientCertificates } from '../table/route.ts';
+
+/** A chain that OpenSSL has accepted is not longer than this. */
+const MAX_CHAIN = 101;
+
+/** `policy`: those under which the connection was made; undefined: the client was asked for nothing. */
+export function clientTls(socket: TLSSocket, serverName: string, policy: ClientCertificates | undefined): ClientTls {
+  if (policy === undefined) return { serverName, policy: '', verify: 'NONE', certificate: undefined };
+  const shown = socket.getPeerX509Certificate();
+  return { serverName, policy: policy.name, verify: verdict(socket, shown), certificate: shown === undefined ? undefined : describe(shown) };
+}
+
+function verdict(socket: TLSSocket, shown: X509Certificate | undefined): string {
+  if (shown === undefined) return 'NONE';
+  // A code of OpenSSL's, though its type says Error.
+  const code = socket.authorizationError as unknown;
+  return socket.authorized ? 'SUCCESS' : `FAILED:${String(code ?? 'unknown').toLowerCase().replaceAll('_', ' ')}`;
+}
+
+function describe(certificate: X509Certificate): ClientCertificate {
+  return { subject: distinguishedName(certificate.subject), issuer: distinguishedName(certificate.issuer), pem: certificate.toString() };
+}
+
+/**
+ * Node gives a name as RFC 2253 escapes it, but one RDN on each line, the first one first, ` + ` inside, and other than ASCII as it is.
+ * Absent (an empty name): the empty string.
+ */
+export function distinguishedName(lines: string | undefined): string {
+  const rdns = (lines ?? '').split('\n').reverse();
+  return rdns.map((rdn) => rdn.replaceAll(' + ', '+')).join(',').replace(/[^\x20-\x7e]/gu, escaped);
+}
+
+function escaped(character: string): string {
+  return [...Buffer.from(character, 'utf8')].map((byte) => `\\${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
+}
+
+/** True: between the client's certificate and the last one of its chain stand more than `depth` others. Always false for resumed sessions. */
+export function chainIsTooLong(socket: TLSSocket, depth: number): boolean {
+  if (!socket.authorized || socket.isSessionReused()) return false;
+  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  let length = 0;
+  // The last one is its own issuer.
+  for (; certificate !== undefined && length < MAX_CHAIN; length++) {
+    const issuer: DetailedPeerCertificate | undefined = certificate.issuerCertificate;
+    if (issuer === certificate) return length - 1 > depth;
+    certificate = issuer;
+  }
+  return length - 2 > depth;
+}
