@@ -51,7 +51,7 @@ export const fairlead: Peer = {
       '--default-ssl-certificate', `${NAMESPACE}/tls`, '--drain-timeout', '500ms',
     ];
     const program = start(process.execPath, args, { cpus: setup.cpus, ...(setup.env === undefined ? {} : { env: setup.env }) });
-    const line = await waitFor(program, 'Fairlead', () => /^\{"msg":"ready".*$/m.exec(program.output())?.[0], START_MS);
+    const line = await waitFor(program, 'Fairlead', () => /^\{"msg":"ready".*$/m.exec(program.output())?.[0], START_MS, (errors) => errors.includes('ended and is replaced'));
     const { http, https, admin } = JSON.parse(line) as { http: number; https: number; admin: number };
     return { pid: program.pid, httpPort: http, httpsPort: https, adminPort: admin, collectGarbage: () => collectGarbage(program.pid, program.errors), stop: () => program.stop() };
   },

@@ -82,18 +82,19 @@ export async function runToEnd(command: string, args: readonly string[], options
   return program.output();
 }
 
-/** Waits until `ready` gives something, and gives it back. Rejects if the program ends first or `limitMs` pass. */
-export async function waitFor<T>(program: Program, what: string, ready: () => T | undefined | Promise<T | undefined>, limitMs = 20_000): Promise<T> {
+/** Waits until `ready` gives something, and gives it back. Rejects if the program ends first, `limitMs` pass, or standard error shows that it is `failing`. */
+export async function waitFor<T>(program: Program, what: string, ready: () => T | undefined | Promise<T | undefined>, limitMs = 20_000, failing: (errors: string) => boolean = () => false): Promise<T> {
   let end: number | string | undefined;
   void program.ended.then((value) => (end = value));
   for (const deadline = performance.now() + limitMs; performance.now() < deadline; ) {
     const value = await ready();
     if (value !== undefined) return value;
     if (end !== undefined) throw new Error(`${what} ended with ${end}: ${program.errors()}`);
+    if (failing(program.errors())) break;
     await pause(20);
   }
   await program.stop();
-  throw new Error(`${what} was not ready after ${limitMs} ms: ${program.errors()}`);
+  throw new Error(`${what} was not ready in time: ${program.errors()}`);
 }
 
 /** A port of 127.0.0.1 that nobody used a moment ago, for programs that cannot choose one themselves. */
