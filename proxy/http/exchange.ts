@@ -39,7 +39,8 @@ export interface ClientCertificate {
   /** RFC 2253: the last RDN first, commas between, what is not ASCII escaped. */
   readonly subject: string;
   readonly issuer: string;
-  readonly pem: string;
+  /** PEM, percent-encoded so that it fits into a header field. */
+  readonly escapedPem: string;
 }
 
 /** A validated request head. */
