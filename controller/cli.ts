@@ -5,7 +5,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { Failure } from './cli/failure.ts';
 import { readingOptions, readingSettings, runOptions, runSettings } from './cli/options.ts';
 import type { ReadingValues, RunValues } from './cli/options.ts';
-import { readAddress, readHeader, readMethod } from './cli/values.ts';
+import { readAddress, readHeader, readMethod, readUrl } from './cli/values.ts';
 import { VERSION } from './version.ts';
 
 const USAGE_ERROR = 2;
@@ -66,7 +66,7 @@ add(program, 'explain', 'say which route answers a request, and why; exit 1 if n
   output(), ...readingOptions(),
 ])
   .argument('<dir>', 'folder of Kubernetes YAML')
-  .argument('<url>', 'such as https://shop.example.com/cart')
+  .argument('<url>', 'such as https://shop.example.com/cart', readUrl)
   .action(async (dir: string, url: string, values: ExplainValues) => {
     const request = { url, method: values.request, headers: values.header ?? [], from: values.from };
     finish(await (await import('./cli/explain.ts')).explain([dir], request, readingSettings(values), values.output));

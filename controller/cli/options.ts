@@ -2,6 +2,7 @@
 // of help, grouped as the help page shows them. Nothing else in the project knows a flag's name.
 import { Command } from 'commander';
 import type { Option } from 'commander';
+import { Failure } from './failure.ts';
 import { kubeOptions, kubeSettings } from './kube-options.ts';
 import type { KubeValues } from './kube-options.ts';
 import { flag } from './flag.ts';
@@ -75,7 +76,7 @@ export function runOptions(): readonly Option[] {
     flag(LISTENING, '--http-port <port>', 'port for HTTP; 0: any free port', readPort, 8080),
     flag(LISTENING, '--https-port <port>', 'port for HTTPS (HTTP/1.1 and HTTP/2)', readPort, 8443),
     flag(LISTENING, '--admin-port <port>', 'port for health, metrics, table and problems', readPort, 10254),
-    flag(LISTENING, '--bind <address>', 'address to listen on', readAddress, defaultAddress()),
+    flag(LISTENING, '--bind <address>', 'address to listen on; :: means all, 0.0.0.0 all of IPv4', readAddress, defaultAddress()),
     flag(LISTENING, '--admin-bind <address>', 'address of the admin port (default: as --bind)', readAddress),
     flag(LISTENING, '--trusted-proxies <cidrs>', 'peers whose X-Forwarded-* fields are believed (default: nobody\'s are)', listOf(readCidr)),
     flag(LIMITS, '--max-header-size <size>', 'longest request head', readHeadSize, 32 * 1024, '32k'),
@@ -119,6 +120,7 @@ export function settingsOf(args: readonly string[]): Settings {
 
 /** Throws a Failure if flags contradict each other. */
 export function runSettings(values: RunValues): Settings {
+  checkPortsDiffer(values);
   const manifests = values.manifests ?? [];
   const kube = kubeSettings(values, manifests.length > 0, values.ingressClass);
   return frozen({
@@ -153,4 +155,14 @@ export function runSettings(values: RunValues): Settings {
       sendIdleMs: values.proxySendTimeout,
     },
   });
+}
+
+/** Workers share their ports with each other, so the system would not refuse two listeners on one: each connection would go to either. */
+function checkPortsDiffer({ httpPort, httpsPort, adminPort }: RunValues): void {
+  const flags = new Map<number, string>();
+  for (const [name, port] of [['--http-port', httpPort], ['--https-port', httpsPort], ['--admin-port', adminPort]] as const) {
+    const other = flags.get(port);
+    if (port !== 0 && other !== undefined) throw new Failure(2, `${other} and ${name} are both ${port}: each needs a port of its own`);
+    flags.set(port, name);
+  }
 }

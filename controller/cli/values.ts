@@ -25,7 +25,7 @@ export function readWorkers(text: string): number {
 }
 
 export function readAddress(text: string): string {
-  if (isIP(text) === 0) throw new InvalidArgumentError('Allowed: an IP address of this machine, 0.0.0.0 for all of IPv4, :: for all.');
+  if (isIP(text) === 0) throw new InvalidArgumentError('Allowed: an IP address, such as 192.0.2.1 or 2001:db8::1.');
   return text;
 }
 
@@ -111,6 +111,13 @@ export function readObjectName(text: string): string {
 /** The name of an IngressClass, or the controller name that classes give in spec.controller. */
 export function readName(text: string): string {
   if (!/^[A-Za-z0-9][-./A-Za-z0-9]{0,251}$/.test(text)) throw new InvalidArgumentError('Allowed: letters, digits, dots, dashes and slashes, at most 252.');
+  return text;
+}
+
+/** `http://` or `https://` and what follows, or without either. It is not taken apart here: the proxy's own parsers do that. */
+export function readUrl(text: string): string {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase() ?? 'http';
+  if (scheme !== 'http' && scheme !== 'https') throw new InvalidArgumentError('Allowed: a URL with http:// or https://, such as https://shop.example.com/cart.');
   return text;
 }
 

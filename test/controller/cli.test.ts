@@ -29,6 +29,10 @@ const MISTAKES: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['a file for a folder', ['table', 'package.json'], /package\.json is not a folder/],
   ['a missing argument', ['explain', '.'], /missing required argument 'url'/],
   ['an argument too many', ['explain', '.', 'http://a', 'b'], /too many arguments/],
+  ['one port for two purposes', ['run', '--manifests', '.', '--http-port', '9090', '--https-port', '9090'], /--http-port and --https-port are both 9090/],
+  ['the admin port once more', ['run', '--manifests', '.', '--http-port', '9090', '--admin-port', '9090'], /--http-port and --admin-port are both 9090/],
+  ['a URL that is not for HTTP', ['explain', '.', 'ftp://shop.example.com/'], /'ftp:\/\/shop\.example\.com\/' is invalid.*Allowed: a URL with http/],
+  ['a client that is no address', ['explain', '.', 'http://a/', '--from', 'home'], /--from.*'home'.*Allowed: an IP address/],
   ['an access log that cannot be written', ['run', '--manifests', '.', '--access-log', '/nowhere/at/all'], /--access-log \/nowhere\/at\/all cannot be written/],
 ];
 for (const [what, args, expected] of MISTAKES) {

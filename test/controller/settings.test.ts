@@ -42,6 +42,8 @@ const GOOD: readonly (readonly [(text: string) => unknown, string, unknown])[] =
   [values.readName, 'fairlead.dev/ingress-controller', 'fairlead.dev/ingress-controller'],
   [values.readBoolean, 'false', false],
   [values.readMethod, 'PATCH', 'PATCH'],
+  [values.readUrl, 'HTTPS://Shop.example.com/a b', 'HTTPS://Shop.example.com/a b'],
+  [values.readUrl, 'shop.example.com:8080/cart', 'shop.example.com:8080/cart'],
 ];
 for (const [read, text, wanted] of GOOD) {
   test(`${read.name} understands ${text}`, (t) => t.is(read(text), wanted));
@@ -61,6 +63,7 @@ const BAD: readonly (readonly [(text: string) => unknown, readonly string[]])[] 
   [values.readObjectName, ['web', 'a/b/c', 'Shop/web', 'shop/', '/web', '../x/y', 'shop/we b', `${'a'.repeat(64)}/b`]],
   [values.readName, ['', 'a b', '-a', 'a\n']],
   [values.readBoolean, ['yes', 'TRUE', '']],
+  [values.readUrl, ['ftp://a/', 'wss://a/', 'FILE:///a']],
   [values.readMethod, ['', 'GET /', 'a b', 'A\r\n']],
 ];
 for (const [read, texts] of BAD) {
