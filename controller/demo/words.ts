@@ -46,12 +46,25 @@ Edit a file in ${folder} and watch this terminal. Ctrl-C ends everything.
 `;
 }
 
+interface LogEntry {
+  readonly level: string;
+  readonly time: string;
+  readonly msg: string;
+  readonly table?: number;
+  readonly file?: string;
+  readonly line?: number;
+  readonly object?: string;
+  readonly hint?: string;
+}
+
 /** One line for people from one line of the log; undefined: it would only be noise here. */
 export function logLineText(line: string): string | undefined {
-  const entry = JSON.parse(line) as { readonly level: string; readonly time: string; readonly msg: string; readonly table?: number; readonly file?: string; readonly line?: number; readonly object?: string };
+  const entry = JSON.parse(line) as LogEntry;
   const time = new Date(entry.time).toTimeString().slice(0, 8);
   if (entry.table !== undefined && entry.table > 1) return `${time}  ${entry.msg}`;
   if (entry.object === undefined && entry.level !== 'error') return undefined;
-  const where = entry.file === undefined ? (entry.object ?? '') : `${entry.file}:${entry.line ?? 1}`;
-  return `${time}  ${entry.level}: ${where === '' ? '' : `${where}: `}${entry.msg}`;
+  const file = entry.file === undefined ? [] : [`${entry.file}:${entry.line ?? 1}`];
+  // A file as such has been named by then.
+  const object = entry.object === undefined || entry.object.startsWith('File ') ? [] : [entry.object];
+  return `${time}  ${[entry.level, ...file, ...object, entry.msg].join(': ')}${entry.hint === undefined ? '' : ` (${entry.hint})`}`;
 }
