@@ -123,8 +123,7 @@ export class ChunkedDecoder {
       trailerFields.reset();
       const error = parseFields(text, 0, trailerFields, this.#maxTrailers);
       if (error !== undefined) return this.#fail(`in the trailers: ${error.text}`, chunk.length);
-      // RFC 9110 §6.5.1: nothing in the trailers may say how long the message is.
-      if (trailerFields.chunked || trailerFields.contentLength !== -1) return this.#fail('framing fields in the trailers', chunk.length);
+      if (comesTooLate(trailerFields)) return this.#fail('trailers that speak of framing, routing or the connection', chunk.length);
       this.trailers = trailerFields.headers;
       this.#state = STATE.done;
       return at;
@@ -137,6 +136,11 @@ export class ChunkedDecoder {
     this.#state = STATE.failed;
     return end;
   }
+}
+
+/** True: fields that no trailer section may hold, because others take them for what they say (RFC 9110 §6.5.1). */
+function comesTooLate(fields: HeadFields): boolean {
+  return fields.chunked || fields.contentLength !== -1 || fields.host !== undefined || fields.close || fields.keepAlive || fields.upgrade !== undefined;
 }
 
 /** True: the line may end here. */

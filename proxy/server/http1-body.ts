@@ -57,6 +57,11 @@ export class Http1Body implements BodySource {
     return !this.complete && !this.#paused && (this.#sink !== undefined || this.#skipping);
   }
 
+  /** True: bytes of it are here that nobody has looked at yet; they may be all of it. */
+  get unread(): boolean {
+    return this.#preloaded !== undefined;
+  }
+
   /** Keeps bytes that came with the head until the body is wanted. */
   preload(bytes: Buffer): void {
     this.#preloaded = bytes;
@@ -100,6 +105,11 @@ export class Http1Body implements BodySource {
       }
     }
     if (this.#paused || this.complete || this.#error !== undefined) return;
+    if (this.#host.halfClosed) {
+      this.fail({ reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 });
+      this.#host.socket.destroy();
+      return;
+    }
     this.#context.deadlines.set(this.#host, this.#context.limits.bodyTimeoutMs);
     this.#host.socket.resume();
   }
@@ -166,11 +176,6 @@ export class Http1Body implements BodySource {
 
   #pushPreloaded(bytes: Buffer): void {
     const used = this.push(bytes);
-    if (this.complete) {
-      if (used < bytes.length) this.#host.hold(bytes.subarray(used));
-    } else if (this.#host.halfClosed) {
-      this.fail({ reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 });
-      this.#host.socket.destroy();
-    }
+    if (this.complete && used < bytes.length) this.#host.hold(bytes.subarray(used));
   }
 }

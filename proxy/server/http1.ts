@@ -256,13 +256,14 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
         return;
       }
     }
-    if (buffer.length === start) {
+    if (this.#halfClosed) {
+      this.#linger();
+    } else if (buffer.length === start) {
       this.#held = undefined;
-      return;
+    } else {
+      if (this.#held === undefined) this.#context.deadlines.set(this, limits.headTimeoutMs);
+      this.#held = buffer;
     }
-    if (this.#held === undefined) this.#context.deadlines.set(this, limits.headTimeoutMs);
-    this.#held = buffer;
-    if (this.#halfClosed) this.#linger();
   }
 
   /** A well-formed head is here: makes the exchange of it. `rest` are the bytes behind the head. */
@@ -366,7 +367,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     this.#halfClosed = true;
     const body = this.#body;
     const response = this.#response;
-    if (body !== undefined && !body.complete) {
+    if (body !== undefined && !body.complete && !body.unread) {
       body.fail({ reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 });
       this.socket.destroy();
     } else if (response === undefined) {

@@ -43,6 +43,20 @@ test('a request that was forwarded is answered, whenever the end of the client c
   await backend.close();
 });
 
+test('a whole upload whose end comes with it is served, also while the endpoint is still being connected', async (t) => {
+  const backend = await startRecordingEndpoint();
+  for (const upload of ['Content-Length: 3\r\n\r\nabc', 'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n']) {
+    const proxy = await startDataPlane(simpleTable([endpoint(backend.port)]));
+    const client = await RawClient.connect(proxy.port);
+    client.socket.end(`POST /whole HTTP/1.1\r\nHost: a\r\n${upload}`);
+    await client.end();
+    t.is(parseResponses(client.received, [], true).responses.length, 1);
+    t.is(backend.requests().at(-1)?.body.toString(), 'abc');
+    await proxy.close();
+  }
+  await backend.close();
+});
+
 test('a whole upload before the end is served, and one that is cut by the end is none', async (t) => {
   const backend = await startRecordingEndpoint();
   const proxy = await startDataPlane(simpleTable([endpoint(backend.port)]));
@@ -50,12 +64,29 @@ test('a whole upload before the end is served, and one that is cut by the end is
   whole.socket.end(`${GET}POST /whole HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`);
   await whole.end();
   t.is(parseResponses(whole.received, [], true).responses.length, 2);
-  const before = backend.requests().length;
-  const cut = await RawClient.connect(proxy.port);
-  cut.socket.end(`${GET}POST /cut HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab`);
-  await cut.end(3000);
-  t.is(parseResponses(cut.received, [], true).responses.length, 1);
-  t.is(backend.requests().length, before + 1);
+  for (const rest of ['3\r\nab', '']) {
+    const before = backend.requests().length;
+    const cut = await RawClient.connect(proxy.port);
+    cut.socket.end(`${GET}POST /cut HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${rest}`);
+    await cut.end(3000);
+    t.is(parseResponses(cut.received, [], true).responses.length, 1);
+    t.is(backend.requests().length, before + 1);
+  }
+  const malformed = await RawClient.connect(proxy.port);
+  malformed.socket.end(`${GET}POST /bad HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n`);
+  await malformed.end(3000);
+  t.deepEqual(parseResponses(malformed.received, [], true).responses.map(statusOf), [200, 400]);
+  await proxy.close();
+  await backend.close();
+});
+
+test('an empty line behind the last request does not keep a connection open that the client has closed', async (t) => {
+  const backend = await startRecordingEndpoint();
+  const proxy = await startDataPlane(simpleTable([endpoint(backend.port)]));
+  const client = await RawClient.connect(proxy.port);
+  client.socket.end(`${GET}\r\n`);
+  await client.end(3000);
+  t.is(parseResponses(client.received, [], true).responses.length, 1);
   await proxy.close();
   await backend.close();
 });
