@@ -1,0 +1,74 @@
+// The stage of a conformance run: witness, proxy, and an honest client that keeps one connection and must always get the
+// answer to its own request. `perform` sends one stream and gives the verdict.
+import { endpoint, simpleTable, startDataPlane } from '../../support/data-plane.ts';
+import { RawClient } from '../../support/raw-client.ts';
+import { field, parseResponses } from '../../support/strict-http1.ts';
+import { judge, statusOf } from './judge.ts';
+import { laneAddress, talk } from './lane.ts';
+import { readByReference } from './llhttp.ts';
+import type { Stream } from './stream.ts';
+import { startWitness } from './witness.ts';
+
+export interface Verdict {
+  /** Statuses of the answers, in order. */
+  readonly statuses: readonly number[];
+  /** Complete requests that reached the endpoint. */
+  readonly forwarded: number;
+  readonly wrong: readonly string[];
+}
+
+export interface Stage {
+  /** `lane`: number of the client; streams of one lane must follow one another. `last`: see `talk`. */
+  perform(lane: number, stream: Stream, last?: string): Promise<Verdict>;
+  /** One request of the honest client; rejects if it gets another's answer or none. */
+  honest(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\n';
+const HONEST_ADDRESS = '127.0.0.1';
+
+export async function startStage(): Promise<Stage> {
+  const witness = await startWitness();
+  const proxy = await startDataPlane(simpleTable([endpoint(witness.port)]));
+  const client = await RawClient.connect(proxy.port);
+  let asked = 0;
+  let queue: Promise<void> = Promise.resolve();
+  const ask = async (): Promise<void> => {
+    const target = `/honest/${++asked}`;
+    client.received = Buffer.alloc(0);
+    client.write(`GET ${target} HTTP/1.1\r\nHost: honest.test\r\n\r\n`);
+    const [answer] = await client.responses(1);
+    const [own] = witness.take(HONEST_ADDRESS);
+    const line = `GET ${target} HTTP/1.1`;
+    if (answer === undefined || statusOf(answer) !== 200 || answer.body.toString('latin1') !== line || own?.request.startLine !== line || field(answer, 'x-serial') !== String(own.serial)) {
+      throw new Error(`the honest client asked for ${target} and got ${answer?.startLine} ${JSON.stringify(answer?.body.toString('latin1').slice(0, 200))}`);
+    }
+  };
+  return {
+    perform: async (lane, stream, last) => {
+      const address = laneAddress(lane);
+      const [reference, said] = await Promise.all([readByReference(stream.bytes), talk(proxy.port, address, stream, last)]);
+      proxy.log.length = 0;
+      const witnessed = witness.take(address);
+      // The preface begins HTTP/2, whose answers are read elsewhere.
+      const wrong = stream.bytes.toString('latin1', 0, PREFACE.length) === PREFACE ? [] : judge({ address, sent: stream.bytes, talk: said, witnessed, reference });
+      wrong.push(...witness.violations.splice(0).map((violation) => `the endpoint cannot read what was forwarded: ${violation}`));
+      return { statuses: answered(said.received), forwarded: witnessed.length, wrong };
+    },
+    honest: () => (queue = queue.then(ask)),
+    close: async () => {
+      client.destroy();
+      await proxy.close();
+      await witness.close();
+    },
+  };
+}
+
+function answered(received: Buffer): number[] {
+  try {
+    return parseResponses(received, [], true).responses.map(statusOf);
+  } catch {
+    return [];
+  }
+}
