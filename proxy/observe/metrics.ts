@@ -50,7 +50,7 @@ export class Metrics implements ExchangeObserver {
   readonly #attempts = new Map<string, Map<string | number, number>>();
   readonly #listeners = new Map<string, ListenerSeries>();
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 20 });
-  #upgraded = 0;
+  #upgraded: () => number = () => 0;
   #droppedLogLines: () => number = () => 0;
 
   /** `worker`: its index, the label of what is counted per process. */
@@ -58,6 +58,11 @@ export class Metrics implements ExchangeObserver {
     this.#worker = String(worker);
     this.#objects.set('', this.#unrouted);
     this.#loopDelay.enable();
+  }
+
+  /** Where the number of upgraded connections is read at scrape. */
+  countUpgraded(read: () => number): void {
+    this.#upgraded = read;
   }
 
   /** Where the number of dropped access log lines is read at scrape. */
@@ -102,14 +107,6 @@ export class Metrics implements ExchangeObserver {
     this.#listener(listener).failedHandshakes++;
   }
 
-  upgradeOpened(): void {
-    this.#upgraded++;
-  }
-
-  upgradeClosed(): void {
-    this.#upgraded--;
-  }
-
   /** All numbers as plain data. The longest event loop delay starts anew with every call. */
   stats(): WorkerStats {
     const counters: Record<string, number> = {};
@@ -124,7 +121,7 @@ export class Metrics implements ExchangeObserver {
       counters[seriesKey(CONNECTIONS_ACCEPTED, name)] = listener.accepted;
       counters[seriesKey(HANDSHAKE_FAILURES, name)] = listener.failedHandshakes;
     }
-    gauges[seriesKey(UPGRADED)] = this.#upgraded;
+    gauges[seriesKey(UPGRADED)] = this.#upgraded();
     counters[seriesKey(LOG_LINES_DROPPED)] = this.#droppedLogLines();
     gauges[seriesKey(EVENT_LOOP_DELAY, this.#worker)] = Number.isFinite(this.#loopDelay.max) ? this.#loopDelay.max / 1e9 : 0;
     gauges[seriesKey(WORKER_MEMORY, this.#worker)] = process.memoryUsage.rss();

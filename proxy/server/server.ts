@@ -73,6 +73,11 @@ export class Server implements ServerContext {
     return this.#snapshot;
   }
 
+  /** Connections that were upgraded and are open. */
+  get upgraded(): number {
+    return this.#service.tunnels.size;
+  }
+
   /** What the keys of session tickets are made from: shared by all workers, so that each resumes the sessions of the others. */
   setTicketSecret(secret: Buffer): void {
     this.#ticketSecret = secret;

@@ -1,9 +1,11 @@
 // `fairlead run` from outside: real processes, real files, real sockets.
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { request } from 'node:http';
 import test from 'ava';
+import WebSocket, { WebSocketServer } from 'ws';
 import { startBackend } from '../support/fairlead-backend.ts';
 import { startDns } from '../support/fairlead-dns.ts';
 import { eventually, get } from '../support/fairlead-http.ts';
@@ -71,6 +73,23 @@ test('the ports, metrics, table and problems can be seen on the admin port', asy
 
   const post = await get(fairlead.admin, '/healthz', { method: 'POST' });
   t.is(post.status, 405);
+});
+
+test('an open WebSocket is counted for as long as it is open', async (t) => {
+  const backend = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  t.teardown(() => backend.close());
+  await once(backend, 'listening');
+  const { port } = backend.address() as AddressInfo;
+  const fairlead = await startFairlead(t, { files: { 'site.yaml': documents(ingress('web'), service('web'), endpoints('web', port)) } });
+  const isCounted = async (count: number): Promise<boolean> => (await get(fairlead.admin, '/metrics')).body.includes(`\nfairlead_upgraded_connections ${count}\n`);
+  t.true(await isCounted(0));
+  const socket = new WebSocket(`ws://127.0.0.1:${fairlead.http}/`, { headers: { host: 'shop.example.com' } });
+  await once(socket, 'open');
+  t.true(await isCounted(1));
+  socket.close();
+  await once(socket, 'close');
+  await eventually('it is gone', () => isCounted(0));
+  t.pass();
 });
 
 test('a killed worker is replaced and the counters of before are kept', async (t) => {

@@ -73,7 +73,7 @@ test('connections, upgrades, failed handshakes and dropped log lines', (t) => {
   metrics.connectionOpened('http');
   metrics.connectionClosed('http');
   metrics.handshakeFailed('https');
-  metrics.upgradeOpened();
+  metrics.countUpgraded(() => 1);
   metrics.countDroppedLogLines(() => 7);
   const { counters, gauges } = metrics.stats();
   t.is(gauges[seriesKey(CONNECTIONS, 'http')], 1);
