@@ -93,7 +93,8 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     }
     if (this.#stalled) {
       this.#stalled = false;
-      this.#context.deadlines.clear(this);
+      // Once the answer has ended, the deadline is that of what comes next.
+      if (this.#response !== undefined) this.#context.deadlines.clear(this);
     }
     this.#response?.drained();
   }
