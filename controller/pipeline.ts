@@ -22,8 +22,10 @@ import type { DnsAnswers } from './model/external-name.ts';
 import { internalError } from './model/internal-error.ts';
 import { ProblemBook } from './model/problem-book.ts';
 import type { Problem } from './model/problem.ts';
-import { sameForRouting } from './model/services.ts';
+import { CLUSTER_DEFAULTS, sameForRouting } from './model/services.ts';
+import type { ClusterDefaults } from './model/services.ts';
 import type { BackendRef } from './model/translation.ts';
+import { Upstreams } from './model/upstreams.ts';
 
 export type { DnsAnswers } from './model/external-name.ts';
 
@@ -41,6 +43,8 @@ export interface PipelineSettings {
   readonly selfSigned: Certificate;
   /** Every virtual host is served on all of them. `tls.defaultCertificate` is filled in here. */
   readonly listeners: readonly Listener[];
+  /** For clusters of which nobody says more. */
+  readonly clusterDefaults?: ClusterDefaults;
   /** Milliseconds since the epoch, for warnings about expiry when a Secret is read; the system's clock if absent. */
   readonly now?: () => number;
 }
@@ -63,11 +67,14 @@ export class Pipeline {
   readonly #defaultBackend: BackendRef | undefined;
   readonly #table = new LiveSections();
   readonly #problems = new ProblemBook();
+  readonly #upstreams = new Upstreams(this.#problems);
   readonly #ingresses: Ingresses;
   readonly #certificates: Certificates;
   readonly #clusters: Clusters;
   /** Hostname → Services that its routes name. */
   readonly #serviceUsers = new Dependents();
+  /** Hostname → upstreams that its routes lead to. */
+  readonly #upstreamUsers = new Dependents();
   readonly #services = new Map<string, Service>();
   #state: KubeState | undefined;
 
@@ -75,12 +82,12 @@ export class Pipeline {
     this.#settings = settings;
     this.#listenerNames = settings.listeners.map(({ name }) => name);
     this.#defaultBackend = defaultBackendOf(settings);
-    this.#ingresses = new Ingresses(settings, this.#problems, (ingress) => annotate(ingress, translateIngress(ingress)));
+    this.#ingresses = new Ingresses(settings, this.#problems, this.#upstreams, (ingress) => annotate(ingress, translateIngress(ingress)));
     this.#certificates = new Certificates(
       { put: (certificate) => this.#table.put('certificates', certificate.name, certificate), remove: (name) => this.#table.remove('certificates', name) },
       settings.now ?? Date.now,
     );
-    this.#clusters = new Clusters(this.#table, this.#problems);
+    this.#clusters = new Clusters(this.#table, this.#problems, settings.clusterDefaults ?? CLUSTER_DEFAULTS);
   }
 
   /**
@@ -94,6 +101,7 @@ export class Pipeline {
 
     const hostnames = this.#ingresses.update(state, changed?.Ingress, changed === undefined || changed.IngressClass.size > 0);
     for (const key of this.#changedServices(state, changed?.Service)) for (const hostname of this.#serviceUsers.usersOf(key)) hostnames.add(hostname);
+    for (const key of this.#upstreams.takeChanged()) for (const hostname of this.#upstreamUsers.usersOf(key)) hostnames.add(hostname);
     const certified = this.#certificates.update(state.objects.Secret, changed?.Secret);
     if (first || certified.byDefault) this.#updateListeners(state);
     for (const hostname of certified.hostnames) hostnames.add(hostname);
@@ -145,6 +153,7 @@ export class Pipeline {
       this.#table.remove('virtualHosts', key);
       this.#clusters.use(hostname, new Map());
       this.#serviceUsers.set(hostname, new Set());
+      this.#upstreamUsers.set(hostname, new Set());
       return [];
     }
     const built = buildHost(key, model, {
@@ -152,10 +161,12 @@ export class Pipeline {
       defaultBackend: this.#defaultBackend,
       certificate,
       service: (service) => state.objects.Service.get(service),
+      upstream: (upstream) => this.#upstreams.settings(upstream),
     });
     this.#table.put('virtualHosts', key, built.virtualHost);
     this.#clusters.use(hostname, built.clusters);
     this.#serviceUsers.set(hostname, built.services);
+    this.#upstreamUsers.set(hostname, built.upstreams);
     return [...problems, ...built.problems];
   }
 

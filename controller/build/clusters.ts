@@ -10,7 +10,8 @@ import { externalEndpoints, externalHostname } from '../model/external-name.ts';
 import type { DnsAnswer, DnsAnswers } from '../model/external-name.ts';
 import type { ProblemBook } from '../model/problem-book.ts';
 import { clusterOf } from '../model/services.ts';
-import type { ClusterRef } from '../model/services.ts';
+import type { ClusterDefaults, ClusterRef } from '../model/services.ts';
+import { serviceEndpoint } from '../model/service-upstream.ts';
 import type { LiveSections } from './live-sections.ts';
 import { SlicesByService } from './slices.ts';
 
@@ -24,6 +25,7 @@ export interface ChangedBackends {
 export class Clusters {
   readonly #table: LiveSections;
   readonly #problems: ProblemBook;
+  readonly #defaults: ClusterDefaults;
   readonly #slices = new SlicesByService();
   readonly #refs = new Map<string, ClusterRef>();
   /** Hostname that routes to it → cluster → its Service, and the name that DNS must resolve for it. */
@@ -36,9 +38,10 @@ export class Clusters {
   /** To build again, or to remove if nobody uses them any more. */
   readonly #dirty = new Set<string>();
 
-  constructor(table: LiveSections, problems: ProblemBook) {
+  constructor(table: LiveSections, problems: ProblemBook, defaults: ClusterDefaults) {
     this.#table = table;
     this.#problems = problems;
+    this.#defaults = defaults;
   }
 
   /** From now on `user` needs exactly these clusters. In force with the next `update`. */
@@ -91,13 +94,15 @@ export class Clusters {
     const { endpoints, problems } = this.#endpointsOf(ref, service, state, dns);
     this.#services.set(name, new Set([ref.service]));
     this.#setDnsName(name, externalHostname(service), dns);
-    this.#table.put('clusters', name, clusterOf(ref));
+    this.#table.put('clusters', name, clusterOf(ref, this.#defaults));
     this.#table.put('endpoints', name, endpoints);
     this.#problems.set(`cluster ${name}`, problems);
   }
 
   #endpointsOf(ref: ClusterRef, service: Service, state: KubeState, dns: DnsAnswers): EndpointSet {
     if (service.type === 'ExternalName') return externalEndpoints(service, ref.port, dns);
+    const one = ref.upstream.serviceUpstream ?? this.#defaults.serviceUpstream ? serviceEndpoint(service, ref.port) : undefined;
+    if (one !== undefined) return { endpoints: [one], problems: [] };
     return endpointsOf(service, ref.port, this.#slices.of(ref.service), state.objects.Endpoints.get(ref.service));
   }
 

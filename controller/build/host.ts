@@ -1,13 +1,14 @@
 // One hostname of the model → one VirtualHost of the table: backends become clusters, conditional filters are decided,
 // routes are put in matching order, and a route that the proxy's own compiler does not take is left out with a Problem.
 import { compareRoutes } from '../../proxy/match/precedence.ts';
-import type { Action, Route, VirtualHost } from '../../proxy/table/route.ts';
+import type { Action, Route, VirtualHost, WeightedCluster } from '../../proxy/table/route.ts';
 import type { Service } from '../kube/objects.ts';
 import type { HostModel } from '../model/assemble.ts';
 import type { Problem } from '../model/problem.ts';
 import { resolveBackend } from '../model/services.ts';
 import type { ClusterRef } from '../model/services.ts';
-import type { ActionIntent, BackendRef, RouteIntent } from '../model/translation.ts';
+import type { ActionIntent, BackendRef, RouteIntent, UpstreamSettings } from '../model/translation.ts';
+import { upstreamKey } from '../model/upstreams.ts';
 import { tried } from './trial.ts';
 
 /** What a hostname is built with. */
@@ -20,6 +21,8 @@ export interface HostContext {
   readonly certificate: string | undefined;
   /** By `namespace/name`. */
   service(key: string): Service | undefined;
+  /** By `upstreamKey`. */
+  upstream(key: string): UpstreamSettings;
 }
 
 export interface BuiltHost {
@@ -28,6 +31,8 @@ export interface BuiltHost {
   readonly clusters: ReadonlyMap<string, ClusterRef>;
   /** Services that were looked for: the host is to be built again when one of them changes. */
   readonly services: ReadonlySet<string>;
+  /** The same for upstreams. */
+  readonly upstreams: ReadonlySet<string>;
   readonly problems: readonly Problem[];
 }
 
@@ -36,12 +41,13 @@ interface Building {
   readonly context: HostContext;
   readonly clusters: Map<string, ClusterRef>;
   readonly services: Set<string>;
+  readonly upstreams: Set<string>;
   readonly problems: Problem[];
 }
 
 /** `key`: of the virtual host in the table. */
 export function buildHost(key: string, model: HostModel, context: HostContext): BuiltHost {
-  const building: Building = { context, clusters: new Map(), services: new Set(), problems: [...model.problems] };
+  const building: Building = { context, clusters: new Map(), services: new Set(), upstreams: new Set(), problems: [...model.problems] };
   const tls = model.tls !== undefined;
   const routes = model.routes.map((route) => buildRoute(route, tls, building));
   if (!routes.some(takesEverything)) routes.push(...buildFallback(model.fallback, tls, building));
@@ -52,7 +58,7 @@ export function buildHost(key: string, model: HostModel, context: HostContext): 
     // The sort is stable: what the order of the documentation leaves open is decided by age.
     routes: routes.sort(compareRoutes),
   });
-  return { virtualHost, clusters: building.clusters, services: building.services, problems: [...building.problems, ...problems] };
+  return { virtualHost, clusters: building.clusters, services: building.services, upstreams: building.upstreams, problems: [...building.problems, ...problems] };
 }
 
 function buildRoute({ name, match, filters, tlsFilters, action, origin }: RouteIntent, tls: boolean, building: Building): Route {
@@ -73,19 +79,26 @@ function buildFallback(fallback: RouteIntent, tls: boolean, building: Building):
 function buildAction(intent: ActionIntent, building: Building): Action {
   if (intent.type === 'Redirect' || intent.type === 'Respond') return intent;
   if (intent.type === 'DefaultBackend') return NO_CLUSTER;
-  const clusters = intent.backends.flatMap((backend) => {
+  const clusters = weighted(intent.backends, building);
+  const encrypted = intent.encryptedBackends === undefined ? {} : { encryptedClusters: weighted(intent.encryptedBackends, building) };
+  return clusters.length === 0 ? NO_CLUSTER : { type: 'Forward', clusters, ...encrypted, ...intent.settings };
+}
+
+function weighted(backends: readonly BackendRef[], building: Building): WeightedCluster[] {
+  return backends.flatMap((backend) => {
     const cluster = findCluster(backend, building);
     return cluster === undefined ? [] : [{ cluster: cluster.name, weight: backend.weight }];
   });
-  return clusters.length === 0 ? NO_CLUSTER : { type: 'Forward', clusters, ...intent.settings };
 }
 
 const NO_CLUSTER: Action = { type: 'Respond', status: 503, body: '', reason: 'NoClusterFound' };
 
-function findCluster(backend: BackendRef, { context, clusters, services, problems }: Building): ClusterRef | undefined {
+function findCluster(backend: BackendRef, { context, clusters, services, upstreams, problems }: Building): ClusterRef | undefined {
   const key = `${backend.namespace}/${backend.service}`;
   services.add(key);
-  const found = resolveBackend(backend, context.service(key));
+  const upstream = upstreamKey(backend);
+  upstreams.add(upstream);
+  const found = resolveBackend(backend, context.service(key), context.upstream(upstream));
   if ('cluster' in found) {
     clusters.set(found.cluster.name, found.cluster);
     return found.cluster;

@@ -1,9 +1,9 @@
 // From a Service and a port, as a user names them, to the one port that is meant and the cluster that stands for it.
 import { createHash } from 'node:crypto';
-import type { Cluster, UpstreamTls } from '../../proxy/table/cluster.ts';
+import type { Cluster, LoadBalancer, UpstreamTls } from '../../proxy/table/cluster.ts';
 import type { Service, ServicePort } from '../kube/objects.ts';
 import { seen } from './seen.ts';
-import type { BackendRef, ClusterProfile } from './translation.ts';
+import type { BackendRef, ConnectionProfile, UpstreamSettings } from './translation.ts';
 
 /** A Service's port that exists, and the cluster that it becomes. */
 export interface ClusterRef {
@@ -11,17 +11,27 @@ export interface ClusterRef {
   /** `namespace/name` of the Service. */
   readonly service: string;
   readonly port: ServicePort;
-  readonly profile: ClusterProfile | undefined;
+  readonly profile: ConnectionProfile | undefined;
+  readonly upstream: UpstreamSettings;
 }
+
+/** Where neither the object nor the Service says anything. */
+export interface ClusterDefaults {
+  readonly loadBalancer: LoadBalancer;
+  readonly connectTimeoutMs: number;
+  readonly serviceUpstream: boolean;
+}
+
+export const CLUSTER_DEFAULTS: ClusterDefaults = { loadBalancer: { type: 'RoundRobin' }, connectTimeoutMs: 5_000, serviceUpstream: false };
 
 export type Resolution = { readonly cluster: ClusterRef } | { readonly missing: string; readonly hint?: string };
 
-/** Finds what a backend means. `service` is undefined when there is no such Service. */
-export function resolveBackend(backend: BackendRef, service: Service | undefined): Resolution {
+/** Finds what a backend means. `service` is undefined when there is no such Service; `upstream` is what holds for the backend, whoever said it. */
+export function resolveBackend(backend: BackendRef, service: Service | undefined, upstream: UpstreamSettings): Resolution {
   const key = `${backend.namespace}/${backend.service}`;
   if (service === undefined) return { missing: `there is no Service ${seen(key)}` };
   const port = findPort(service, backend.port);
-  if (port !== undefined) return { cluster: { name: clusterName(key, port.port, backend.profile), service: key, port, profile: backend.profile } };
+  if (port !== undefined) return { cluster: { name: clusterName(key, port.port, backend.profile, upstream), service: key, port, profile: backend.profile, upstream } };
   const target = service.ports.find(({ targetPort }) => targetPort === backend.port);
   return {
     missing: `Service ${key} has no TCP port ${portText(backend.port)}; it has ${service.ports.filter(isTcp).map(describePort).join(', ') || 'none'}`,
@@ -40,28 +50,36 @@ function findPort(service: Service, wanted: number | string | undefined): Servic
 }
 
 /** Two routes share a cluster, and with it connections and balancing, unless they talk to the Service in different ways. */
-function clusterName(service: string, port: number, profile: ClusterProfile | undefined): string {
-  if (profile === undefined || Object.keys(profile).length === 0) return `${service}:${port}`;
-  const canonical = JSON.stringify(Object.entries(profile).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+function clusterName(service: string, port: number, profile: ConnectionProfile | undefined, upstream: UpstreamSettings): string {
+  const said = Object.entries({ ...profile, ...upstream }).filter(([, value]) => value !== undefined);
+  if (said.length === 0) return `${service}:${port}`;
+  const canonical = JSON.stringify(said.toSorted(([a], [b]) => (a < b ? -1 : 1)));
   return `${service}:${port}#${createHash('sha256').update(canonical).digest('hex').slice(0, 8)}`;
 }
 
 /** The Service's own `appProtocol` first, what the route says over it. */
-export function clusterOf(ref: ClusterRef): Cluster {
+export function clusterOf(ref: ClusterRef, defaults: ClusterDefaults): Cluster {
   const [namespace = '', name = ''] = ref.service.split('/');
+  const { affinity } = ref.upstream;
   return {
     name: ref.name,
-    ...(APP_PROTOCOLS.get(ref.port.appProtocol.toLowerCase()) ?? { protocol: 'HTTP/1.1' }),
-    loadBalancer: { type: 'RoundRobin' },
-    connectTimeoutMs: 5_000,
-    ...ref.profile,
+    ...(ref.profile?.transport ?? APP_PROTOCOLS.get(ref.port.appProtocol.toLowerCase()) ?? { protocol: 'HTTP/1.1' }),
+    loadBalancer: balancing(ref.upstream) ?? defaults.loadBalancer,
+    connectTimeoutMs: ref.profile?.connectTimeoutMs ?? defaults.connectTimeoutMs,
+    ...(affinity !== undefined && { affinity }),
     origin: { kind: 'Service', namespace, name, field: 'spec.ports' },
   };
 }
 
+/** Sessions go before everything else: then the load balancer is the one that they need. */
+function balancing({ affinity, loadBalancer }: UpstreamSettings): LoadBalancer | undefined {
+  if (affinity === undefined) return loadBalancer;
+  return affinity.mode === 'Balanced' ? { type: 'ConsistentHash', key: [] } : { type: 'LeastRequest' };
+}
+
 // Pods' certificates are made for the pod's own use and seldom name anything that the proxy knows: TLS that nobody
 // configured encrypts and does not verify, as the ingress controllers before this one had it.
-const UNVERIFIED: UpstreamTls = { verify: false };
+export const UNVERIFIED: UpstreamTls = { verify: false };
 
 /** https://kubernetes.io/docs/concepts/services-networking/service/#application-protocol, and the names of gRPC that are in use. */
 const APP_PROTOCOLS: ReadonlyMap<string, Pick<Cluster, 'protocol' | 'tls'>> = new Map([

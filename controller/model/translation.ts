@@ -1,6 +1,6 @@
 // What a dialect makes of one object: intents, not yet settled against other objects, not yet resolved to endpoints.
 // A Translation depends on its object (and the flags) alone, so it can be remembered for as long as the object stands.
-import type { Cluster } from '../../proxy/table/cluster.ts';
+import type { Cluster, CookieAffinity, LoadBalancer } from '../../proxy/table/cluster.ts';
 import type { FilterSpec } from '../../proxy/table/filter.ts';
 import type { Origin } from '../../proxy/table/origin.ts';
 import type { Forward, Redirect, Respond, RouteMatch } from '../../proxy/table/route.ts';
@@ -45,8 +45,10 @@ export type ActionIntent = ForwardIntent | DefaultBackendIntent | Redirect | Res
 export interface ForwardIntent {
   readonly type: 'Forward';
   readonly backends: readonly BackendRef[];
+  /** In place of `backends` for requests over https. */
+  readonly encryptedBackends?: readonly BackendRef[];
   /** All of a Forward but its clusters. */
-  readonly settings: Omit<Forward, 'type' | 'clusters'>;
+  readonly settings: Omit<Forward, 'type' | 'clusters' | 'encryptedClusters'>;
 }
 
 /** The controller's default backend: --default-backend-service, or 404 where there is none. */
@@ -62,11 +64,27 @@ export interface BackendRef {
   readonly port: number | string | undefined;
   readonly weight: number;
   /** How to talk to it, where the route says so; the rest is the Service's own (`appProtocol`) or the default. */
-  readonly profile?: ClusterProfile;
+  readonly profile?: ConnectionProfile;
+  /** How its requests are shared out, where the object says so. Not the route's alone: see upstreams.ts. */
+  readonly upstream?: UpstreamSettings;
   readonly origin: Origin;
 }
 
-export type ClusterProfile = Partial<Pick<Cluster, 'protocol' | 'tls' | 'loadBalancer' | 'connectTimeoutMs'>>;
+/** Two routes may talk to one Service in different ways: each way is a cluster of its own. */
+export interface ConnectionProfile {
+  /** In place of what the Service's `appProtocol` says; without `tls` it is clear text. */
+  readonly transport?: Pick<Cluster, 'protocol' | 'tls'>;
+  readonly connectTimeoutMs?: number;
+}
+
+/** What belongs to Service and port, whichever route leads there. */
+export interface UpstreamSettings {
+  /** For requests without a session. */
+  readonly loadBalancer?: LoadBalancer;
+  readonly affinity?: CookieAffinity;
+  /** True: its one endpoint is the Service's own address. */
+  readonly serviceUpstream?: boolean;
+}
 
 /** One entry of a `tls` section. */
 export interface TlsIntent {

@@ -19,6 +19,8 @@ export type IfInvalid = 'default' | 'deny';
 export interface Annotations {
   /** The value's meaning; undefined if the annotation is absent or bad. */
   read<T>(name: string, parse: Parser<T>, ifInvalid: IfInvalid): T | undefined;
+  /** True: the annotation is there and says something, good or bad. */
+  has(name: string): boolean;
   /** Where a name was written, for a group's own Problems. */
   origin(name: string): Origin;
   /** Something is wrong that no parser sees, such as a reference that leads nowhere. */
@@ -52,6 +54,7 @@ export function readingOf(ingress: Ingress): Reading {
       });
       return undefined;
     },
+    has: (name) => written(name) !== undefined,
     origin: (name) => annotationOrigin(ingress, written(name) ?? PREFIXES[0] + name),
     report: (problem) => problems.push(problem),
   };

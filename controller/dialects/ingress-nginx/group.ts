@@ -1,6 +1,6 @@
 // The seam for annotations: a group is one file that reads a few of them together and changes the Translation of their
 // Ingress. Adding one is writing that file and naming it in groups.ts; nothing else has to know.
-import type { RouteIntent, Translation } from '../../model/translation.ts';
+import type { BackendRef, ForwardIntent, RouteIntent, Translation } from '../../model/translation.ts';
 import type { Annotations } from './annotations.ts';
 
 export interface AnnotationGroup {
@@ -20,4 +20,29 @@ export function onEveryRoute(change: (route: RouteIntent) => RouteIntent): Trans
     ...translation,
     hosts: translation.hosts.map((host) => ({ ...host, routes: host.routes.map(change), fallback: change(host.fallback) })),
   });
+}
+
+/** The same change to what every route that forwards does. */
+export function onEveryForward(change: (action: ForwardIntent, route: RouteIntent) => ForwardIntent): TranslationEffect {
+  return onEveryRoute((route) => (route.action.type === 'Forward' ? { ...route, action: change(route.action, route) } : route));
+}
+
+/** The same additions to what every route that forwards does. */
+export function withSettings(settings: ForwardIntent['settings']): TranslationEffect {
+  return onEveryForward((action) => ({ ...action, settings: { ...action.settings, ...settings } }));
+}
+
+/** The same change to every backend. */
+export function onEveryBackend(change: (backend: BackendRef) => BackendRef): TranslationEffect {
+  return onEveryForward((action) => ({
+    ...action,
+    backends: action.backends.map(change),
+    ...(action.encryptedBackends !== undefined && { encryptedBackends: action.encryptedBackends.map(change) }),
+  }));
+}
+
+/** One effect after the other; undefined if there is none. */
+export function allOf(effects: readonly (TranslationEffect | undefined)[]): TranslationEffect | undefined {
+  const some = effects.filter((effect) => effect !== undefined);
+  return some.length === 0 ? undefined : (translation) => some.reduce((changed, effect) => effect(changed), translation);
 }

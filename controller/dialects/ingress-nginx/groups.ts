@@ -1,8 +1,28 @@
 // Every annotation group, in the order in which their effects are applied.
+import { backendProtocol } from './backend-protocol.ts';
 import type { AnnotationGroup } from './group.ts';
 import { httpsRedirect } from './https-redirect.ts';
+import { loadBalancing } from './load-balancing.ts';
+import { nextUpstreamGroup } from './next-upstream.ts';
+import { proxy } from './proxy.ts';
+import { serviceUpstream } from './service-upstream.ts';
+import { sessionAffinity } from './session-affinity.ts';
+import { upstreamHash } from './upstream-hash.ts';
+import { upstreamVhost } from './upstream-vhost.ts';
 
-export const GROUPS: readonly AnnotationGroup[] = [httpsRedirect];
+export const GROUPS: readonly AnnotationGroup[] = [
+  httpsRedirect,
+  // Before all that changes backends: it may double them.
+  backendProtocol,
+  upstreamVhost,
+  proxy,
+  nextUpstreamGroup,
+  serviceUpstream,
+  loadBalancing,
+  // After load-balance, which it beats.
+  upstreamHash,
+  sessionAffinity,
+];
 
 /** Names without prefix that some group reads. */
 export const SUPPORTED: ReadonlySet<string> = new Set(GROUPS.flatMap(({ reads }) => reads));

@@ -6,12 +6,14 @@ import type { Contribution } from '../../model/assemble.ts';
 import { internalError } from '../../model/internal-error.ts';
 import type { ProblemBook } from '../../model/problem-book.ts';
 import type { Translation } from '../../model/translation.ts';
+import type { Upstreams } from '../../model/upstreams.ts';
 import { isOurs, ourClasses, sameClasses } from './classes.ts';
 import type { ClassSettings, OurClasses } from './classes.ts';
 
 export class Ingresses {
   readonly #settings: ClassSettings;
   readonly #problems: ProblemBook;
+  readonly #upstreams: Upstreams;
   readonly #translateOne: (ingress: Ingress) => Translation;
   #classes: OurClasses | undefined;
   /** Remembered for as long as the object exists: objects are replaced, never changed. */
@@ -20,9 +22,10 @@ export class Ingresses {
   readonly #contributions = new Map<string, Map<string, Contribution>>();
 
   /** `translate` must give the same for the same object. */
-  constructor(settings: ClassSettings, problems: ProblemBook, translate: (ingress: Ingress) => Translation) {
+  constructor(settings: ClassSettings, problems: ProblemBook, upstreams: Upstreams, translate: (ingress: Ingress) => Translation) {
     this.#settings = settings;
     this.#problems = problems;
+    this.#upstreams = upstreams;
     this.#translateOne = translate;
   }
 
@@ -76,6 +79,7 @@ export class Ingresses {
     const before = this.#translations.get(key);
     if (before === translation) return;
     this.#problems.set(`Ingress ${key}`, translation?.problems ?? []);
+    this.#upstreams.replace(`Ingress ${key}`, translation);
     for (const { hostname } of before?.hosts ?? []) {
       hostnames.add(hostname);
       const contributions = this.#contributions.get(hostname);

@@ -1,21 +1,21 @@
 import test from 'ava';
 import type { Service } from '../../../controller/kube/objects.ts';
-import { clusterOf, resolveBackend, sameForRouting } from '../../../controller/model/services.ts';
-import type { BackendRef, ClusterProfile } from '../../../controller/model/translation.ts';
+import { CLUSTER_DEFAULTS, clusterOf, resolveBackend, sameForRouting } from '../../../controller/model/services.ts';
+import type { BackendRef, ConnectionProfile } from '../../../controller/model/translation.ts';
 import { objectOf } from '../../support/manifests.ts';
 
 function service(spec: string): Service {
   return objectOf('Service', `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: ${spec}}`);
 }
 
-function backend(port: number | string | undefined, profile?: ClusterProfile): BackendRef {
+function backend(port: number | string | undefined, profile?: ConnectionProfile): BackendRef {
   return { namespace: 'shop', service: 'web', port, weight: 1, ...(profile !== undefined && { profile }), origin: { kind: 'Ingress', namespace: 'shop', name: 'web' } };
 }
 
 const TWO = service('{ports: [{name: http, port: 80, targetPort: 8080}, {name: metrics, port: 9090, targetPort: m}, {name: dns, port: 53, protocol: UDP}]}');
 
 function resolve(of: Service | undefined, port: number | string | undefined): string {
-  const found = resolveBackend(backend(port), of);
+  const found = resolveBackend(backend(port), of, {});
   return 'cluster' in found ? found.cluster.name : found.missing;
 }
 
@@ -37,7 +37,7 @@ test('what is missing is told with what there is', (t) => {
 });
 
 test('who names a target port is told which port it belongs to', (t) => {
-  const found = resolveBackend(backend(8080), TWO);
+  const found = resolveBackend(backend(8080), TWO, {});
   t.true('hint' in found && found.hint?.includes('targetPort of port 80'));
 });
 
@@ -48,11 +48,11 @@ test('an ExternalName Service without ports takes any number, and no name', (t) 
 });
 
 test('routes that talk to a Service in different ways do not share a cluster', (t) => {
-  const plain = resolveBackend(backend(80), TWO);
-  const profiled = resolveBackend(backend(80, { protocol: 'HTTP/2' }), TWO);
-  const again = resolveBackend(backend('http', { protocol: 'HTTP/2' }), TWO);
+  const plain = resolveBackend(backend(80), TWO, {});
+  const profiled = resolveBackend(backend(80, { transport: { protocol: 'HTTP/2' } }), TWO, {});
+  const again = resolveBackend(backend('http', { transport: { protocol: 'HTTP/2' } }), TWO, {});
   t.true('cluster' in plain && 'cluster' in profiled && 'cluster' in again && plain.cluster.name !== profiled.cluster.name && profiled.cluster.name === again.cluster.name);
-  t.true('cluster' in profiled && clusterOf(profiled.cluster).protocol === 'HTTP/2');
+  t.true('cluster' in profiled && clusterOf(profiled.cluster, CLUSTER_DEFAULTS).protocol === 'HTTP/2');
 });
 
 const PROTOCOLS: readonly (readonly [string, string, boolean])[] = [
@@ -69,9 +69,9 @@ const PROTOCOLS: readonly (readonly [string, string, boolean])[] = [
 
 for (const [appProtocol, protocol, tls] of PROTOCOLS) {
   test(`appProtocol "${appProtocol}" is ${protocol}${tls ? ' over TLS' : ''}`, (t) => {
-    const found = resolveBackend(backend(80), service(`{ports: [{port: 80${appProtocol === '' ? '' : `, appProtocol: ${appProtocol}`}}]}`));
+    const found = resolveBackend(backend(80), service(`{ports: [{port: 80${appProtocol === '' ? '' : `, appProtocol: ${appProtocol}`}}]}`), {});
     if (!('cluster' in found)) return t.fail();
-    const cluster = clusterOf(found.cluster);
+    const cluster = clusterOf(found.cluster, CLUSTER_DEFAULTS);
     t.is(cluster.protocol as string, protocol);
     t.is(cluster.tls !== undefined, tls);
   });
