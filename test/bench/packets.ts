@@ -18,10 +18,11 @@ const CHART = fileURLToPath(new URL('packets.svg', import.meta.url));
 const DEFAULT_RUNS = 8;
 
 const PARTS = [
-  { title: 'HTTP, pod on the same node', segments: 'two', appNode: 1, secure: false },
-  { title: 'HTTP, pod on the same node, application that sends head and body in one segment', segments: 'one', appNode: 1, secure: false },
-  { title: 'HTTP, pod on the other node', segments: 'two', appNode: 2, secure: false },
-  { title: 'HTTPS, pod on the same node', segments: 'two', appNode: 1, secure: true },
+  { title: 'HTTP, pod on the same node', segments: 'two', appNode: 1, protocol: 'http' },
+  { title: 'HTTP, pod on the same node, application that sends head and body in one segment', segments: 'one', appNode: 1, protocol: 'http' },
+  { title: 'HTTP, pod on the other node', segments: 'two', appNode: 2, protocol: 'http' },
+  { title: 'HTTPS (HTTP/1.1), pod on the same node', segments: 'two', appNode: 1, protocol: 'https' },
+  { title: 'HTTPS (HTTP/2), pod on the same node', segments: 'two', appNode: 1, protocol: 'h2' },
 ] as const;
 
 const runs = Number(process.argv[process.argv.indexOf('--runs') + 1]) || DEFAULT_RUNS;
@@ -46,7 +47,7 @@ async function measurePart(part: (typeof PARTS)[number]): Promise<Row[]> {
         // In turn, so that whatever else the machine does meets all of them.
         for (let run = 0; run < runs; run += 1) {
           for (const proxy of PROXIES) {
-            const one: Case = { proxy, fetch, state, secure: part.secure };
+            const one: Case = { proxy, fetch, state, protocol: part.protocol };
             figures.get(proxy)?.push(await bed.measure(one));
           }
         }

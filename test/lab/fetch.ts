@@ -47,14 +47,7 @@ export class KeptConnection {
   }
 
   static async open(host: Host, url: string, options: Pick<FetchOptions, 'to' | 'preface'> = {}): Promise<KeptConnection> {
-    const { protocol, hostname, port } = new URL(url);
-    const secure = protocol === 'https:';
-    const to = options.to ?? { address: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? (secure ? 443 : 80) : Number(port) };
-    const raw = await host.connect(to.port, to.address);
-    if (options.preface !== undefined) raw.write(options.preface);
-    if (!secure) return new KeptConnection(raw, raw);
-    const socket = tlsConnect({ socket: raw, servername: hostname, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
-    await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
+    const { raw, socket } = await openConnection(host, url, 'http/1.1', options);
     return new KeptConnection(raw, socket);
   }
 
@@ -71,6 +64,19 @@ export class KeptConnection {
     this.socket.destroy();
     this.#raw.destroy();
   }
+}
+
+/** A connection for a URL, over TLS if it says https: then with this protocol by ALPN. */
+export async function openConnection(host: Host, url: string, protocol: string, options: Pick<FetchOptions, 'to' | 'preface'>): Promise<{ readonly raw: Socket; readonly socket: Duplex }> {
+  const { protocol: scheme, hostname, port } = new URL(url);
+  const secure = scheme === 'https:';
+  const to = options.to ?? { address: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? (secure ? 443 : 80) : Number(port) };
+  const raw = await host.connect(to.port, to.address);
+  if (options.preface !== undefined) raw.write(options.preface);
+  if (!secure) return { raw, socket: raw };
+  const socket = tlsConnect({ socket: raw, servername: hostname, rejectUnauthorized: false, ALPNProtocols: [protocol] });
+  await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
+  return { raw, socket };
 }
 
 function answerOf(request: ClientRequest, timeoutMs: number): Promise<Answer> {

@@ -8,6 +8,7 @@ import { createCluster } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
 import { total } from './counters.ts';
 import { KeptConnection } from './fetch.ts';
+import { KeptSession } from './fetch-h2.ts';
 import { podLink } from './links.ts';
 import { Manifests } from './objects.ts';
 import { PAGE, SITE, SMALL_PAGE } from './pages.ts';
@@ -28,11 +29,14 @@ export type Fetch = (typeof FETCHES)[number];
 export const STATES = ['cold', 'warm', 'open'] as const;
 export type State = (typeof STATES)[number];
 
+/** Between client and proxy: HTTP/1.1 in clear, the same over TLS, or HTTP/2 over TLS. */
+export type Protocol = 'http' | 'https' | 'h2';
+
 export interface Case {
   readonly proxy: Proxy;
   readonly fetch: Fetch;
   readonly state: State;
-  readonly secure: boolean;
+  readonly protocol: Protocol;
 }
 
 /** TCP packets, and IP bytes in them, of one fetch. */
@@ -111,14 +115,15 @@ export class PacketBed {
   /** One fetch, with the connections in the state that the case names. */
   async measure(one: Case): Promise<Figure> {
     const { client } = this.cluster;
-    const ports = PORTS[one.proxy];
-    const to = { address: this.cluster.node(1).ipv4, port: one.secure ? ports.secure : ports.plain };
-    const hostname = one.secure ? SECURE_HOST : PLAIN_HOST;
-    const urls = PATHS[one.fetch].map((path) => `${one.secure ? 'https' : 'http'}://${hostname}${path}`);
-    const address = `${hostname}:${to.port}`;
+    const secure = one.protocol !== 'http';
+    const port = secure ? PORTS[one.proxy].secure : PORTS[one.proxy].plain;
+    const to = { address: this.cluster.node(1).ipv4, port };
+    const hostname = secure ? SECURE_HOST : PLAIN_HOST;
+    const urls = PATHS[one.fetch].map((path) => `${secure ? 'https' : 'http'}://${hostname}:${port}${path}`);
+    const [first = ''] = urls;
     const curl = async (): Promise<number> => {
-      const outputs = urls.flatMap((url) => ['-o', '/dev/null', url.replace(hostname, address)]);
-      const { code, stdout, stderr } = await client.curl('--http1.1', '--insecure', '--resolve', `${address}:${to.address}`, '--write-out', '%{http_code} %{time_total}\n', ...outputs);
+      const args = [one.protocol === 'h2' ? '--http2' : '--http1.1', '--insecure', '--resolve', `${hostname}:${port}:${to.address}`, '--write-out', '%{http_code} %{time_total}\n'];
+      const { code, stdout, stderr } = await client.curl(...args, ...urls.flatMap((url) => ['-o', '/dev/null', url]));
       const answers = stdout.trim().split('\n').map((line) => line.split(' ').map(Number));
       if (code !== 0 || answers.length !== urls.length || answers.some(([status]) => status !== 200)) throw new Error(`${one.proxy}: ${stderr}${stdout}`);
       return answers.reduce((sum, [, seconds]) => sum + (seconds ?? 0) * 1000, 0);
@@ -126,9 +131,9 @@ export class PacketBed {
     if (one.state === 'cold') this.#app.closeIdle();
     else await curl();
     if (one.state !== 'open') return this.#count(curl);
-    const connection = await KeptConnection.open(client, urls[0] as string, { to });
+    const connection = await (one.protocol === 'h2' ? KeptSession : KeptConnection).open(client, first, { to });
     // The first request, which is not counted, brings the connection to where a browser's is.
-    await connection.fetch(urls[0] as string);
+    await connection.fetch(first);
     try {
       return await this.#count(async () => {
         const start = performance.now();

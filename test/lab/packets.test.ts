@@ -39,7 +39,7 @@ async function smallPage(t: ExecutionContext, segments: 'one' | 'two', atMost: P
   for (const state of STATES) {
     const limit = atMost[state];
     if (limit === undefined) continue;
-    const { node, milliseconds } = await figures(bed, { proxy: 'fairlead', fetch: 'small', state, secure: false });
+    const { node, milliseconds } = await figures(bed, { proxy: 'fairlead', fetch: 'small', state, protocol: 'http' });
     t.log(`${state}: ${node.median} (${node.min} to ${node.max}) packets, ${milliseconds.median.toFixed(1)} ms`);
     t.true(node.median <= limit, `${state}: ${node.median} packets, at most ${limit} allowed`);
     t.true(milliseconds.median < STALL_MS, `${state}: ${milliseconds.median} ms`);
@@ -52,8 +52,8 @@ labTest('from an application that answers in one segment, at most 16 and 9', (t)
 async function notMoreThanNginx(t: ExecutionContext, appNode: 1 | 2, fetch: Case['fetch']): Promise<void> {
   const bed = await bedOf({ segments: 'two', appNode, proxies: ['fairlead', 'nginx'] });
   for (const state of STATES) {
-    const nginx = await figures(bed, { proxy: 'nginx', fetch, state, secure: false });
-    const fairlead = await figures(bed, { proxy: 'fairlead', fetch, state, secure: false });
+    const nginx = await figures(bed, { proxy: 'nginx', fetch, state, protocol: 'http' });
+    const fairlead = await figures(bed, { proxy: 'fairlead', fetch, state, protocol: 'http' });
     for (const point of POINTS) {
       t.log(`${state}, ${point}: ${fairlead[point].median} (${fairlead[point].min} to ${fairlead[point].max}), nginx ${nginx[point].median} (${nginx[point].min} to ${nginx[point].max})`);
       t.true(fairlead[point].median <= nginx[point].max, `${state}, ${point}: ${fairlead[point].median}, nginx at most ${nginx[point].max}`);

@@ -25,7 +25,7 @@ export async function startHaproxyIngress(host: Host, options: PeerOptions): Pro
   if (options.tls !== undefined) {
     const pem = join(folder, 'cert.pem');
     writeFileSync(pem, `${options.tls.chainPem}\n${options.tls.keyPem}`, { mode: 0o600 });
-    secure = `bind 0.0.0.0:${options.tls.port} ssl crt ${pem} alpn http/1.1`;
+    secure = `bind 0.0.0.0:${options.tls.port} ssl crt ${pem} alpn h2,http/1.1`;
   }
   await start(host, folder, `${DEFAULTS}
   mode http

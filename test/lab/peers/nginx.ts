@@ -44,7 +44,7 @@ async function start(host: Host, options: PeerOptions, location: string, upstrea
   if (options.tls !== undefined) {
     writeFileSync(join(folder, 'cert.pem'), options.tls.chainPem);
     writeFileSync(join(folder, 'key.pem'), options.tls.keyPem, { mode: 0o600 });
-    secure = `listen ${options.tls.port} ssl;
+    secure = `listen ${options.tls.port} ssl http2;
     ssl_certificate ${folder}/cert.pem;
     ssl_certificate_key ${folder}/key.pem;
     ssl_protocols TLSv1.2 TLSv1.3;`;
