@@ -1,7 +1,7 @@
 // `npm run bench:packets`: packets and bytes of one fetch, for a cluster without ingress controller, nginx, HAProxy and
 // Fairlead, in the lab's network. Writes its section of RESULTS.md and the chart packets.svg; with `--runs N` other than 8 it
 // only prints. Runs in the lab's box (test/lab/box.ts); needs nginx and haproxy.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -9,11 +9,10 @@ import { FETCHES, PROXIES, PacketBed, STATES } from '../lab/packet-bed.ts';
 import type { Case, Figure } from '../lab/packet-bed.ts';
 import { tool } from '../lab/tools.ts';
 import { chart } from './packets/chart.ts';
-import { replaceSection } from './packets/section.ts';
 import { printPart } from './packets/table.ts';
 import type { Part, Row } from './packets/table.ts';
+import { writeResults } from './report/results.ts';
 
-const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 const CHART = fileURLToPath(new URL('packets.svg', import.meta.url));
 const DEFAULT_RUNS = 8;
 
@@ -33,7 +32,7 @@ for (const part of PARTS) {
   console.log(printPart(measured));
 }
 if (runs === DEFAULT_RUNS) {
-  replaceSection(RESULTS, 'packets', [introduction(), ...parts.map(printPart)].join('\n'));
+  writeResults('packets', [versions(), ...parts.map(printPart)].join('\n'));
   writeFileSync(CHART, chart(parts[0] as Part));
 }
 
@@ -60,20 +59,13 @@ async function measurePart(part: (typeof PARTS)[number]): Promise<Row[]> {
   }
 }
 
-function introduction(): string {
-  const version = (program: string, args: readonly string[], pattern: RegExp): string => pattern.exec(execFileSync('sh', ['-c', `'${tool(program)}' ${args.join(' ')} 2>&1`], { encoding: 'utf8' }))?.[1] ?? '?';
-  return `## Packets of one fetch (\`npm run bench:packets\`)
-
-In the lab's network (\`test/lab/\`): two nodes, pods on a bridge, VXLAN between the nodes. *Proxy pod* is a cluster without an
-ingress controller: NodePort, nginx in a pod, ClusterIP, pod. nginx, HAProxy and Fairlead stand on the host network of node 1 and go straight to the
-pod, one worker each, with a kept connection to it. *small* is a page of 612 bytes, *page* one of 10 KB, *site* a page with three files (10, 5, 20 and
-30 KB) on one client connection. *cold*: no connection is open; *warm*: the one to the pod is; *open*: the client's is too.
-
-A cell is: **packets on all links of node 1** (as \`tcpdump -i any\` there counts them: each packet once on each link) · packets on the client's link · packets on
-the pod's link · kilobytes of IP on all links of node 1. Medians of ${runs} runs, in brackets the lowest and the highest. Segmentation offload is on, as on a cloud's machines.
-
-Linux ${release()}, ${cpus().length} processors, Node ${process.versions.node}, nginx ${version('nginx', ['-v'], /nginx\/([\d.]+)/)}, HAProxy ${version('haproxy', ['-v'], /version ([\d.]+)/)}, ${new Date().toISOString().slice(0, 10)}.
-
-![packets on all links of node 1](packets.svg)
-`;
+/** On what it was measured, and the chart. */
+function versions(): string {
+  const version = (program: string, flag: string, pattern: RegExp): string => {
+    // nginx says it on standard error.
+    const { stdout, stderr } = spawnSync(tool(program), [flag], { encoding: 'utf8' });
+    return pattern.exec(stdout + stderr)?.[1] ?? 'of unknown version';
+  };
+  const programs = `nginx ${version('nginx', '-v', /nginx\/([\d.]+)/)}, HAProxy ${version('haproxy', '-v', /version ([\d.]+)/)}`;
+  return `Linux ${release()}, ${cpus().length} processors, Node ${process.versions.node}, ${programs}, ${new Date().toISOString().slice(0, 10)}; ${runs} runs.\n\n![packets of one fetch on all links of the node](packets.svg)\n`;
 }
