@@ -75,17 +75,17 @@ export class Fairlead {
     this.#source = source;
     this.#log = log;
     this.#onReady = onReady;
-    const { workers, accessLog, limits, timeouts } = settings;
-    this.#publisher = new Publisher(workers, (index) => ({ index, accessLog, limits, timeouts }), {
+    const { workers, accessLog, limits, timeouts, forwarding, memoryLimitBytes } = settings;
+    this.#publisher = new Publisher(workers, (index) => ({ index, accessLog, limits, timeouts, forwarding, memory: { limitBytes: memoryLimitBytes, processes: workers + 1 } }), {
       onReady: (ports) => this.#becameReady(ports),
       onLive: (version, liveMs) => this.#becameLive(version, liveMs),
       onRefused: (index, version, error) => this.#refused(index, version, error),
       onWorkerExit: (index, reason, expected) => this.#workerExit(index, reason, expected),
     });
     this.#dns = new DnsWatcher(settings.dnsServers, () => this.#changed([]));
-    const { controllerClass, ingressClass, watchIngressWithoutClass, defaultBackendService, defaultSslCertificate } = settings;
+    const { controllerClass, ingressClass, watchIngressWithoutClass, defaultBackendService, defaultSslCertificate, clusterDefaults } = settings;
     const pipeline = new Pipeline({
-      controllerClass, ingressClass, watchIngressWithoutClass,
+      controllerClass, ingressClass, watchIngressWithoutClass, clusterDefaults,
       ...(defaultBackendService === undefined ? {} : { defaultBackendService }),
       ...(defaultSslCertificate === undefined ? {} : { defaultSslCertificate }),
       selfSigned: this.#selfSigned,

@@ -1,6 +1,7 @@
 // What Fairlead is told at its start: one frozen value, made from flags and environment by cli/options.ts and from nothing
 // else. Whoever wants to know how a process was started reads the line "settings" of its log.
-import type { WorkerLimits, WorkerTimeouts } from '../proxy/table/messages.ts';
+import type { LoadBalancer } from '../proxy/table/cluster.ts';
+import type { WorkerForwarding, WorkerLimits, WorkerTimeouts } from '../proxy/table/messages.ts';
 
 /** How manifests are read: the same for serving and for looking at them (check, table, explain). */
 export interface ReadingSettings {
@@ -16,6 +17,8 @@ export interface ReadingSettings {
   readonly defaultSslCertificate?: string;
   /** Servers for the names of ExternalName Services; empty: the system's. */
   readonly dnsServers: readonly string[];
+  /** How endpoints are chosen and reached where no annotation says more. */
+  readonly clusterDefaults: { readonly loadBalancer: LoadBalancer; readonly connectTimeoutMs: number; readonly serviceUpstream: boolean };
 }
 
 /** What is read from a cluster and written to it. */
@@ -70,6 +73,9 @@ export interface Settings extends ReadingSettings {
   readonly drainTimeoutMs: number;
   readonly limits: WorkerLimits;
   readonly timeouts: WorkerTimeouts;
+  readonly forwarding: WorkerForwarding;
+  /** For all processes together; 0: the container's limit. */
+  readonly memoryLimitBytes: number;
 }
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;

@@ -6,15 +6,17 @@ import { Failure } from './failure.ts';
 import { kubeOptions, kubeSettings } from './kube-options.ts';
 import type { KubeValues } from './kube-options.ts';
 import { flag } from './flag.ts';
+import { clusterDefaults, clusterOptions, forwardingOptions, forwardingSettings } from './forwarding-options.ts';
+import type { ClusterValues, ForwardingValues } from './forwarding-options.ts';
 import { LOG_LEVELS, frozen } from '../settings.ts';
 import type { LogLevel, ReadingSettings, Settings } from '../settings.ts';
 import {
-  defaultAddress, listOf, readAddress, readBoolean, readCidr, readCount, readDnsServer, readDuration, readHeadSize, readName, readObjectName, readPath,
+  defaultAddress, listOf, readAddress, readBoolean, readCidr, readCount, readCountOrNone, readDnsServer, readDuration, readHeadSize, readName, readObjectName, readPath,
   readPort, readSize, readTimeout, readWorkers,
 } from './values.ts';
 
 /** Values of the flags as commander gives them; `undefined` where a flag has no default and was not given. */
-export interface ReadingValues {
+export interface ReadingValues extends ClusterValues {
   readonly controllerClass: string;
   readonly ingressClass: string;
   readonly watchIngressWithoutClass?: boolean;
@@ -23,7 +25,7 @@ export interface ReadingValues {
   readonly dnsServers?: readonly string[];
 }
 
-export interface RunValues extends ReadingValues, KubeValues {
+export interface RunValues extends ReadingValues, KubeValues, ForwardingValues {
   readonly manifests?: readonly string[];
   readonly stateDir?: string;
   readonly readyWhenStale: boolean;
@@ -48,6 +50,9 @@ export interface RunValues extends ReadingValues, KubeValues {
   readonly proxyResponseTimeout: number;
   readonly proxyReadTimeout: number;
   readonly proxySendTimeout: number;
+  readonly proxyRequestTimeout: number;
+  readonly connectionsPerAddress: number;
+  readonly memoryLimit: number;
 }
 
 const READING = 'What is served';
@@ -64,6 +69,7 @@ export function readingOptions(): readonly Option[] {
     flag(READING, '--default-backend-service <namespace/name>', 'Service for requests that no Ingress routes (default: answer 404)', readObjectName),
     flag(READING, '--default-ssl-certificate <namespace/name>', 'TLS Secret for hosts without a certificate (default: a self-signed one)', readObjectName),
     flag(READING, '--dns-servers <addresses>', 'DNS servers for ExternalName Services (default: the system\'s)', listOf(readDnsServer)),
+    ...clusterOptions(),
   ];
 }
 
@@ -89,6 +95,10 @@ export function runOptions(): readonly Option[] {
     flag(LIMITS, '--proxy-response-timeout <time>', 'for an endpoint to begin its answer', readTimeout, 60_000, '60s'),
     flag(LIMITS, '--proxy-read-timeout <time>', 'longest silence inside an answer or an upgraded connection', readTimeout, 60_000, '60s'),
     flag(LIMITS, '--proxy-send-timeout <time>', 'longest time that an endpoint takes no byte of a request body', readTimeout, 60_000, '60s'),
+    flag(LIMITS, '--proxy-request-timeout <time>', 'for a request as a whole; 0: no limit', readDuration, 0, '0'),
+    flag(LIMITS, '--connections-per-address <count>', 'connections of one client address at a worker; 0: no limit', readCountOrNone, 0),
+    flag(LIMITS, '--memory-limit <size>', 'memory of all processes together, near which new requests are refused; 0: that of the container', readSize, 0),
+    ...forwardingOptions(),
     flag(RUNNING, '--workers <count>', 'worker processes; auto: one per processor', readWorkers, readWorkers('auto'), 'auto'),
     flag(RUNNING, '--access-log <target>', 'stdout, off, or a file', readPath, 'stdout'),
     flag(RUNNING, '--log-level <level>', `what goes to standard error: ${LOG_LEVELS.join(', ')}`, String, 'info').choices(LOG_LEVELS),
@@ -107,6 +117,7 @@ export function readingSettings(values: ReadingValues): ReadingSettings {
     ...(values.defaultBackendService === undefined ? {} : { defaultBackendService: values.defaultBackendService }),
     ...(values.defaultSslCertificate === undefined ? {} : { defaultSslCertificate: values.defaultSslCertificate }),
     dnsServers: [...(values.dnsServers ?? [])],
+    clusterDefaults: clusterDefaults(values),
   });
 }
 
@@ -148,12 +159,16 @@ export function runSettings(values: RunValues): Settings {
       keepAliveTimeoutMs: values.keepAliveTimeout,
       keepAliveRequests: values.keepAliveRequests,
       maxConcurrentStreams: values.http2MaxStreams,
+      connectionsPerAddress: values.connectionsPerAddress,
     },
     timeouts: {
       responseHeadMs: values.proxyResponseTimeout,
       readIdleMs: values.proxyReadTimeout,
       sendIdleMs: values.proxySendTimeout,
+      requestMs: values.proxyRequestTimeout,
     },
+    forwarding: forwardingSettings(values),
+    memoryLimitBytes: values.memoryLimit,
   });
 }
 

@@ -70,6 +70,11 @@ export function readCount(text: string): number {
   return count;
 }
 
+export function readCountOrNone(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Allowed: a whole number from 0.');
+  return Number(text);
+}
+
 export function readBoolean(text: string): boolean {
   if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('Allowed: true or false.');
   return text === 'true';

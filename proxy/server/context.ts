@@ -11,6 +11,8 @@ export interface ServerContext {
   readonly deadlines: Deadlines;
   /** True once the worker drains: answers close their connection. */
   readonly draining: boolean;
+  /** True while nothing new is to be begun on connections that are there (overload.ts). */
+  readonly overloaded: boolean;
   /** A connection that can be asked to go; removed by `closed`. */
   opened(connection: Connection): void;
   closed(connection: Connection): void;

@@ -31,14 +31,6 @@ export interface ForwardDefaults {
   readonly forwarding: WorkerForwarding;
 }
 
-/** For workers that were told nothing. */
-export const DEFAULT_FORWARDING: WorkerForwarding = {
-  retry: { attempts: 3, totalMs: 10_000, on: ['error', 'timeout'], nonIdempotent: false },
-  requestBuffering: false,
-  endpointRequests: 1024,
-  waitingRequests: 1024,
-};
-
 export class ForwardPlans {
   readonly #defaults: ForwardDefaults;
   readonly #plans = new WeakMap<Forward, ForwardPlan>();
@@ -62,7 +54,7 @@ function planOf({ timeouts, retry, maxBodyBytes, requestBuffering, upstreamHost 
       readIdleMs: timeouts?.readIdleMs ?? usual.readIdleMs,
       sendIdleMs: timeouts?.sendIdleMs ?? usual.sendIdleMs,
     },
-    requestMs: timeouts?.requestMs ?? usual.requestMs ?? 0,
+    requestMs: timeouts?.requestMs ?? usual.requestMs,
     maxBodyBytes: maxBodyBytes ?? defaults.maxBodyBytes,
     requestBuffering: requestBuffering ?? defaults.forwarding.requestBuffering,
     retry: retryPlan({ ...defaults.forwarding.retry, ...retry }),

@@ -79,7 +79,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   }
 
   mustClose(): boolean {
-    if (this.#mustClose || this.#context.draining || this.#served >= this.#context.limits.keepAliveRequests) return true;
+    if (this.#mustClose || this.#context.draining || this.#context.overloaded || this.#served >= this.#context.limits.keepAliveRequests) return true;
     if (this.#halfClosed && this.#held === undefined) return true;
     // An answer that comes before the request is complete is the last one, unless the rest is already here or small.
     return this.#body !== undefined && !this.#body.mayBeSkipped();

@@ -66,6 +66,11 @@ export class Http2Connection implements Connection {
 
   #begin(stream: ServerHttp2Stream, flags: number, raw: RawHeaders): void {
     stream.on('error', ignore);
+    if (this.#context.overloaded) {
+      // Nothing of it was looked at: the client may send it again (RFC 9113 §8.7).
+      stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      return;
+    }
     let method = '';
     let target = '';
     let authority: string | undefined;

@@ -13,6 +13,7 @@ import { Http1Connection } from './http1.ts';
 import { Http2Connection } from './http2.ts';
 import { Passthrough } from './passthrough.ts';
 import { peerOf } from './peer.ts';
+import { PerAddress } from './per-address.ts';
 import { Prelude } from './prelude.ts';
 import type { Opening } from './prelude.ts';
 import type { SpecialHosts } from './special-hosts.ts';
@@ -60,11 +61,13 @@ export class Listeners {
   readonly #openings = new WeakMap<Socket, Opening>();
   /** Accepted, and not yet a connection of its codec. */
   readonly #pending = new Set<Socket>();
+  readonly #perAddress: PerAddress;
 
   constructor(context: ServerContext, host: ConnectionHost, observer: ConnectionObserver) {
     this.#context = context;
     this.#host = host;
     this.#observer = observer;
+    this.#perAddress = new PerAddress(context.limits.connectionsPerAddress);
   }
 
   /** Opens, keeps and closes listeners so that they are those of the table. Rejects if an address cannot be bound. */
@@ -152,6 +155,7 @@ export class Listeners {
   }
 
   #begin(socket: Socket, { listener, tls, trust }: Open, opening: Opening | undefined): void {
+    if (!this.#perAddress.admit(socket, plainAddress(opening?.proxied?.address ?? socket.remoteAddress ?? ''), trust)) return;
     if (tls === undefined) {
       this.#pending.delete(socket);
       new Http1Connection(socket, peerOf(socket, listener.name, trust, opening?.proxied), this.#context);

@@ -16,22 +16,27 @@ import { UndiciUpstream } from '../upstream/undici-upstream.ts';
 import { Clusters } from './clusters.ts';
 import type { Connection, Refusal, ServerContext } from './context.ts';
 import { Deadlines } from '../time/deadlines.ts';
-import { DEFAULT_FORWARDING, ForwardPlans } from './forward-plan.ts';
+import { ForwardPlans } from './forward-plan.ts';
 import { serve } from './handle.ts';
 import type { Service } from './handle.ts';
 import { completeLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { Listeners, startHttp2 } from './listeners.ts';
 import type { ConnectionObserver } from './listeners.ts';
+import { systemLoad } from './load-probe.ts';
 import { misdirected } from './misdirected.ts';
+import { Overload } from './overload.ts';
+import type { LoadProbe } from './overload.ts';
 import type { Peer } from './peer.ts';
 import { refusedExchange } from './refused.ts';
-import { sendReply } from './reply.ts';
+import { plainReply, sendReply } from './reply.ts';
 import { SpecialHosts } from './special-hosts.ts';
 import { SecureContexts } from './tls.ts';
 import type { TlsState } from './tls.ts';
 import { Staples } from './tls-staples.ts';
 import { Tunnels } from './tunnel.ts';
+
+const OVERLOAD: Reply = { ...plainReply(503, 'Overload', 'this proxy has more to do than it can'), headers: ['content-type', 'text/plain; charset=utf-8', 'retry-after', '1'] };
 
 export class Server implements ServerContext {
   readonly limits: Limits;
@@ -45,12 +50,19 @@ export class Server implements ServerContext {
   readonly #staples = new Staples();
   readonly #specialHosts = new SpecialHosts();
   #ticketSecret: Buffer = randomBytes(32);
+  readonly #overload: Overload;
   #snapshot: OwnSnapshot;
 
-  constructor(options: Pick<WorkerOptions, 'limits' | 'timeouts' | 'forwarding'>, empty: Snapshot, observers: readonly ExchangeObserver[], connections: ConnectionObserver) {
+  constructor(
+    options: Omit<WorkerOptions, 'index' | 'accessLog'>,
+    empty: Snapshot,
+    observers: readonly ExchangeObserver[],
+    connections: ConnectionObserver,
+    probe: LoadProbe = systemLoad(options.memory),
+  ) {
     this.limits = completeLimits(options.limits);
     this.#snapshot = ownSnapshot(empty);
-    const { timeouts, forwarding = DEFAULT_FORWARDING } = options;
+    const { timeouts, forwarding } = options;
     this.#dispatchers = new Dispatchers();
     this.#service = {
       table: compileTable(empty).table,
@@ -63,6 +75,12 @@ export class Server implements ServerContext {
     const host = { specialHosts: this.#specialHosts, clusters: this.#service.clusters, connector: this.#dispatchers.connector, tlsState: () => this.#tlsState() };
     this.#listeners = new Listeners(this, host, connections);
     this.deadlines.start();
+    this.#overload = new Overload(probe);
+    this.#overload.start();
+  }
+
+  get overloaded(): boolean {
+    return this.#overload.high;
   }
 
   get version(): number {
@@ -131,6 +149,7 @@ export class Server implements ServerContext {
   }
 
   serve(exchange: Exchange, listener: string): void {
+    if (this.#overload.critical) return this.#refuse(exchange, OVERLOAD);
     const reply = this.#specialHosts.asking ? misdirected(exchange, listener, this.#service.table) : undefined;
     if (reply === undefined) serve(exchange, listener, this.#service);
     else this.#refuse(exchange, reply);
@@ -179,6 +198,7 @@ export class Server implements ServerContext {
     for (const connection of this.#connections) connection.destroy();
     this.#service.tunnels.destroy();
     this.deadlines.stop();
+    this.#overload.stop();
     await this.#dispatchers.close();
   }
 }

@@ -35,9 +35,16 @@ export interface WorkerOptions {
   readonly accessLog: string;
   readonly limits: WorkerLimits;
   readonly timeouts: WorkerTimeouts;
-  readonly forwarding?: WorkerForwarding;
-  /** Memory in bytes that all processes together may use; 0: the container's limit, if it has one. */
-  readonly memoryLimitBytes?: number;
+  readonly forwarding: WorkerForwarding;
+  readonly memory: WorkerMemory;
+}
+
+/** What the processes together may use; near it, new work is refused. */
+export interface WorkerMemory {
+  /** 0: the container's limit, if it has one. */
+  readonly limitBytes: number;
+  /** How many processes share it, the primary included. */
+  readonly processes: number;
 }
 
 /** What one client may ask for, where no route says otherwise. */
@@ -57,7 +64,7 @@ export interface WorkerLimits {
   /** HTTP/2 streams open at once on one client connection. */
   readonly maxConcurrentStreams: number;
   /** Connections of one client address at a worker; trusted proxies have as many as they like. 0: no limit. */
-  readonly connectionsPerAddress?: number;
+  readonly connectionsPerAddress: number;
 }
 
 /** Defaults for what `Timeouts` of a route leaves open; the meaning of each is the one there. */
@@ -66,7 +73,7 @@ export interface WorkerTimeouts {
   readonly readIdleMs: number;
   readonly sendIdleMs: number;
   /** 0: no limit. */
-  readonly requestMs?: number;
+  readonly requestMs: number;
 }
 
 /** How requests are brought to endpoints where a route says nothing else. Counts are of one worker. */

@@ -1,6 +1,8 @@
 // The data plane of one worker in the test's own process: a table written by hand, real listeners on free ports.
 import { DEFAULT_TEST_OPTIONS } from './worker-options.ts';
+import type { Limits } from '../../proxy/server/limits.ts';
 import { Server } from '../../proxy/server/server.ts';
+import type { LoadProbe } from '../../proxy/server/overload.ts';
 import type { Exchange } from '../../proxy/http/exchange.ts';
 import type { Cluster, Endpoint } from '../../proxy/table/cluster.ts';
 import type { Listener } from '../../proxy/table/listener.ts';
@@ -63,9 +65,17 @@ export function simpleTable(endpoints: readonly Endpoint[], more: Partial<Omit<F
   };
 }
 
+export interface DataPlaneOptions {
+  readonly limits?: Partial<Limits>;
+  readonly timeouts?: Partial<WorkerOptions['timeouts']>;
+  readonly forwarding?: Partial<WorkerOptions['forwarding']>;
+  /** What the worker takes its load to be; idle, if it is left out. */
+  readonly probe?: LoadProbe;
+}
+
 export async function startDataPlane(
   table: Partial<Snapshot>,
-  options: { readonly limits?: Partial<WorkerOptions['limits']>; readonly timeouts?: Partial<WorkerOptions['timeouts']> } = {},
+  options: DataPlaneOptions = {},
 ): Promise<DataPlane> {
   const log: Logged[] = [];
   const observer = {
@@ -75,10 +85,16 @@ export async function startDataPlane(
   };
   const nothing = { connectionOpened() {}, connectionClosed() {}, handshakeFailed() {} };
   const server = new Server(
-    { limits: { ...DEFAULT_TEST_OPTIONS.limits, ...options.limits }, timeouts: { ...DEFAULT_TEST_OPTIONS.timeouts, ...options.timeouts } },
+    {
+      limits: { ...DEFAULT_TEST_OPTIONS.limits, ...options.limits },
+      timeouts: { ...DEFAULT_TEST_OPTIONS.timeouts, ...options.timeouts },
+      forwarding: { ...DEFAULT_TEST_OPTIONS.forwarding, ...options.forwarding },
+      memory: DEFAULT_TEST_OPTIONS.memory,
+    },
     EMPTY_SNAPSHOT,
     [observer],
     nothing,
+    options.probe ?? (() => ({ memory: 0, loopDelayMs: 0 })),
   );
   let current: Snapshot = { ...EMPTY_SNAPSHOT, listeners: { 'listener/http': HTTP_LISTENER }, ...table, version: 1 };
   const ports = await server.apply(current);

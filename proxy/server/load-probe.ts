@@ -1,0 +1,63 @@
+// How loaded this machine's part is: memory by the container's own accounts (cgroup v2, else v1), which is what the kernel
+// kills by, else by the process's; and how late the event loop is.
+import { readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { WorkerMemory } from '../table/messages.ts';
+import type { LoadProbe } from './overload.ts';
+
+/** Where a container sees its own group. https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files */
+interface Accounts {
+  readonly limit: string;
+  readonly used: string;
+  readonly stat: string;
+  /** The file cache that the kernel gives up first: not what a process needs (as the kubelet counts it). */
+  readonly cache: RegExp;
+}
+
+const V2: Accounts = { limit: '/sys/fs/cgroup/memory.max', used: '/sys/fs/cgroup/memory.current', stat: '/sys/fs/cgroup/memory.stat', cache: /^inactive_file (\d+)$/m };
+const V1: Accounts = {
+  limit: '/sys/fs/cgroup/memory/memory.limit_in_bytes',
+  used: '/sys/fs/cgroup/memory/memory.usage_in_bytes',
+  stat: '/sys/fs/cgroup/memory/memory.stat',
+  cache: /^total_inactive_file (\d+)$/m,
+};
+/** Larger ones mean that there is none (cgroup v1). */
+const LARGEST_LIMIT = 2 ** 50;
+
+/** Where there is neither a limit nor a container, memory counts as free. */
+export function systemLoad({ limitBytes, processes }: WorkerMemory): LoadProbe {
+  const accounts = [V2, V1].find(({ used }) => numberIn(used) !== undefined);
+  const limit = limitBytes > 0 ? limitBytes : accounts === undefined ? 0 : limitOf(accounts);
+  const delay = monitorEventLoopDelay({ resolution: 20 });
+  delay.enable();
+  return () => {
+    const loopDelayMs = delay.percentile(99) / 1e6;
+    delay.reset();
+    if (limit === 0) return { memory: 0, loopDelayMs };
+    const used = accounts === undefined ? process.memoryUsage.rss() * processes : usedOf(accounts);
+    return { memory: used / limit, loopDelayMs };
+  };
+}
+
+function limitOf(accounts: Accounts): number {
+  const limit = numberIn(accounts.limit) ?? 0;
+  return limit < LARGEST_LIMIT ? limit : 0;
+}
+
+function usedOf({ used, stat, cache }: Accounts): number {
+  return Math.max(0, (numberIn(used) ?? 0) - Number(cache.exec(textIn(stat))?.[1] ?? 0));
+}
+
+/** Undefined: no such file, or no number in it (`max`). */
+function numberIn(file: string): number | undefined {
+  const text = textIn(file).trim();
+  return /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+function textIn(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}

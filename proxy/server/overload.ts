@@ -1,0 +1,59 @@
+// When a worker is overloaded, and how much. At the first level nothing new is begun on connections that are there: HTTP/2
+// streams are refused, and HTTP/1 connections end with their answer. At the second, new requests are answered 503. What is
+// under way, WebSockets and streams included, goes on; health and metrics are another process's business. Requests look
+// at two plain fields: the looking at the load itself happens twice a second.
+
+export interface Load {
+  /** Share of the memory limit that is used; 0 where there is no limit. */
+  readonly memory: number;
+  /** 99th percentile of the event loop's delay since the last look. */
+  readonly loopDelayMs: number;
+}
+
+/** Called at every look. Must not throw. */
+export type LoadProbe = () => Load;
+
+export const SAMPLE_MS = 500;
+/** A level is left at a lower load than it is entered at, lest it comes and goes with every request. */
+const HIGH = { from: 0.85, until: 0.8 };
+const CRITICAL = { from: 0.92, until: 0.88 };
+const LOOP_DELAY_MS = 200;
+/** This long the delay must last. */
+const LOOP_DELAY_FOR_MS = 2_000;
+
+export class Overload {
+  /** The first level, or the second. */
+  high = false;
+  /** The second level. */
+  critical = false;
+  readonly #probe: LoadProbe;
+  #memoryHigh = false;
+  #memoryCritical = false;
+  #slowSince: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(probe: LoadProbe) {
+    this.#probe = probe;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => this.look(performance.now()), SAMPLE_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** `now`: milliseconds of a monotonic clock. */
+  look(now: number): void {
+    const { memory, loopDelayMs } = this.#probe();
+    this.#memoryHigh = memory >= (this.#memoryHigh ? HIGH.until : HIGH.from);
+    this.#memoryCritical = memory >= (this.#memoryCritical ? CRITICAL.until : CRITICAL.from);
+    if (loopDelayMs <= LOOP_DELAY_MS) this.#slowSince = undefined;
+    else this.#slowSince ??= now - SAMPLE_MS;
+    const slow = this.#slowSince !== undefined && now - this.#slowSince >= LOOP_DELAY_FOR_MS;
+    this.critical = this.#memoryCritical || slow;
+    this.high = this.#memoryHigh || this.critical;
+  }
+}
