@@ -23,7 +23,6 @@ const HELD_BYTES = 64 * 1024;
 const HALF_CLOSED_MS = 1_000;
 /** After an early answer the client may still be sending: what it sends is read and dropped for this long, lest a reset destroys the answer. */
 const LINGER_MS = 2_000;
-const WRITE_STALL_MS = 120_000;
 
 /** One for all connections: the parser is synchronous, and what is needed of a head is taken at once. */
 const head = new RequestHead();
@@ -88,7 +87,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   stalled(yes: boolean): void {
     if (yes) {
       this.#stalled = true;
-      this.#context.deadlines.set(this, WRITE_STALL_MS);
+      this.#context.deadlines.set(this, this.#context.limits.writeStallMs);
       return;
     }
     if (this.#stalled) {
@@ -348,7 +347,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   /** Closes our side and reads on for a moment, so that the last answer is not destroyed by a reset. */
   #linger(): void {
     const { socket } = this;
-    const { deadlines } = this.#context;
+    const { deadlines, limits } = this.#context;
     this.#held = undefined;
     this.#lingering = true;
     if (socket.writableLength === 0) {
@@ -356,7 +355,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       deadlines.set(this, LINGER_MS);
     } else {
       // The moment begins when the client has taken what is still to be written.
-      deadlines.set(this, WRITE_STALL_MS);
+      deadlines.set(this, limits.writeStallMs);
       socket.end(() => {
         if (!socket.destroyed) deadlines.set(this, LINGER_MS);
       });

@@ -9,6 +9,7 @@ import { clientOf, requestId } from '../http/forwarded.ts';
 import { reasonPhrase } from '../http/status.ts';
 import { isFieldValue, isToken } from '../http/syntax.ts';
 import { parseTarget } from '../http/target.ts';
+import type { Expiring } from '../time/deadlines.ts';
 import type { Connection, ServerContext } from './context.ts';
 import type { Peer } from './peer.ts';
 
@@ -122,7 +123,7 @@ export class Http2Connection implements Connection {
     if (parsedTarget.authority !== undefined) return this.#refuse(stream, 400, 'a :path that is not a path', method, target);
 
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    const response = new Http2Response(stream, method, !endStream, this);
+    const response = new Http2Response(stream, method, !endStream, this, this.#context);
     if (parsedTarget.form === 'asterisk') {
       response.head(200, ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'], 0);
       response.end();
@@ -141,7 +142,7 @@ export class Http2Connection implements Connection {
         path: parsedTarget.path,
         query: parsedTarget.query,
         headers,
-        body: endStream ? undefined : new Http2Body(stream, length, expect),
+        body: endStream ? undefined : new Http2Body(stream, length, expect, this.#context),
       },
       response,
       upgrade: undefined,
@@ -168,17 +169,21 @@ export class Http2Connection implements Connection {
 }
 
 /** The body of one stream. It is complete only if the client ended the stream itself. */
-class Http2Body implements BodySource {
+class Http2Body implements BodySource, Expiring {
   readonly length: number | undefined;
   started = false;
   bytes = 0;
+  deadlineAt = 0;
+  wheelTurn = 0;
   readonly #stream: ServerHttp2Stream;
+  readonly #context: ServerContext;
   readonly #expectsContinue: boolean;
   #sink: BodySink | undefined;
   #over = false;
 
-  constructor(stream: ServerHttp2Stream, length: number | undefined, expectsContinue: boolean) {
+  constructor(stream: ServerHttp2Stream, length: number | undefined, expectsContinue: boolean, context: ServerContext) {
     this.#stream = stream;
+    this.#context = context;
     this.length = length;
     this.#expectsContinue = expectsContinue;
     stream.pause();
@@ -200,49 +205,67 @@ class Http2Body implements BodySource {
     });
     stream.on('data', (chunk: Buffer) => {
       this.bytes += chunk.length;
+      this.#await();
       this.#sink?.onData(chunk);
     });
     stream.on('aborted', () => this.#abort());
     stream.on('end', () => setImmediate(() => this.#ended(trailers)));
-    stream.resume();
+    this.resume();
   }
 
   pause(): void {
     this.#stream.pause();
+    this.#context.deadlines.clear(this);
   }
 
   resume(): void {
+    this.#await();
     this.#stream.resume();
+  }
+
+  /** The client has been silent for too long. */
+  onDeadline(): void {
+    this.#abort(LATE);
+  }
+
+  #await(): void {
+    if (!this.#over) this.#context.deadlines.set(this, this.#context.limits.bodyTimeoutMs);
   }
 
   /** A turn after the end: clients that give up may end a stream and reset it in one go, and that is no complete message. */
   #ended(trailers: RawHeaders): void {
     const stream = this.#stream;
     if (stream.closed || stream.aborted || (this.length !== undefined && this.bytes !== this.length)) this.#abort();
-    if (this.#over) return;
-    this.#over = true;
-    const sink = this.#sink;
-    this.#sink = undefined;
-    sink?.onEnd(trailers);
+    this.#finish()?.onEnd(trailers);
   }
 
-  #abort(): void {
-    if (this.#over) return;
+  #abort(error = GONE): void {
+    this.#finish()?.onAbort(error);
+  }
+
+  /** Whom to tell that it is over; undefined: it is known already. */
+  #finish(): BodySink | undefined {
+    if (this.#over) return undefined;
     this.#over = true;
+    this.#context.deadlines.clear(this);
     const sink = this.#sink;
     this.#sink = undefined;
-    sink?.onAbort(GONE);
+    return sink;
   }
 }
 
 const GONE: ProxyError = { reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 };
+const LATE: ProxyError = { reason: 'DownstreamRequestTimeout', side: 'downstream', retry: 'no', status: 408 };
 
-class Http2Response implements ResponseWriter {
+class Http2Response implements ResponseWriter, Expiring {
   onDrain: (() => void) | undefined;
   onClose: (() => void) | undefined;
   started = false;
   bytes = 0;
+  deadlineAt = 0;
+  wheelTurn = 0;
   readonly #stream: ServerHttp2Stream;
+  readonly #context: ServerContext;
   readonly #isHead: boolean;
   readonly #hasBody: boolean;
   #ended = false;
@@ -250,12 +273,17 @@ class Http2Response implements ResponseWriter {
   #left: number | undefined;
   #trailers: RawHeaders | undefined;
 
-  constructor(stream: ServerHttp2Stream, method: string, hasBody: boolean, connection: Http2Connection) {
+  constructor(stream: ServerHttp2Stream, method: string, hasBody: boolean, connection: Http2Connection, context: ServerContext) {
     this.#stream = stream;
+    this.#context = context;
     this.#hasBody = hasBody;
     this.#isHead = method === 'HEAD';
-    stream.on('drain', () => this.onDrain?.());
+    stream.on('drain', () => {
+      context.deadlines.clear(this);
+      if (!this.#ended) this.onDrain?.();
+    });
     stream.on('close', () => {
+      context.deadlines.clear(this);
       if (this.#ended) return;
       this.#ended = true;
       connection.streamReset();
@@ -301,7 +329,9 @@ class Http2Response implements ResponseWriter {
       this.#left -= chunk.length;
     }
     this.bytes += chunk.length;
-    return this.#stream.write(chunk);
+    const more = this.#stream.write(chunk);
+    if (!more) this.#awaitClient();
+    return more;
   }
 
   end(trailers?: RawHeaders): void {
@@ -314,6 +344,7 @@ class Http2Response implements ResponseWriter {
     this.#trailers = trailers;
     const stream = this.#stream;
     stream.end();
+    if (stream.writableLength > 0) this.#awaitClient();
     if (!stream.readableFlowing) stream.resume();
     // What the client still sends is not wanted by anybody: the stream is told so (RFC 9113 §8.1).
     if (this.#hasBody && !stream.readableEnded) stream.once('finish', () => setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), 100).unref());
@@ -324,6 +355,15 @@ class Http2Response implements ResponseWriter {
     this.#ended = true;
     // Not close(code): that can end the stream as if it were complete.
     this.#stream.destroy(new Error('response cut'));
+  }
+
+  /** The client has taken no byte for too long. */
+  onDeadline(): void {
+    this.#stream.destroy(new Error('client stalled'));
+  }
+
+  #awaitClient(): void {
+    this.#context.deadlines.set(this, this.#context.limits.writeStallMs);
   }
 
   #sendTrailers(): void {

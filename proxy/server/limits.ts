@@ -8,14 +8,17 @@ export interface Limits extends WorkerLimits {
   readonly headerCount: number;
   /** Chunk extensions and trailers of one message, in bytes: beyond it 400. */
   readonly chunkOverheadBytes: number;
+  /** Longest time that a client takes no byte of an answer. */
+  readonly writeStallMs: number;
 }
 
-/** The request line may take a quarter of the head, and at least 8 KiB, as users of ingress-nginx have it. */
-export function completeLimits(limits: WorkerLimits): Limits {
+/** The request line may take a quarter of the head, and at least 8 KiB, as users of ingress-nginx have it. What is given is kept. */
+export function completeLimits(limits: WorkerLimits & Partial<Limits>): Limits {
   return {
-    ...limits,
     requestLineBytes: Math.min(limits.headBytes, Math.max(8 * 1024, limits.headBytes / 4)),
     headerCount: 128,
     chunkOverheadBytes: 16 * 1024,
+    writeStallMs: 120_000,
+    ...limits,
   };
 }
