@@ -4,6 +4,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import type { Certificate } from '../table/certificate.ts';
 import type { Cluster, Endpoint, UpstreamTls } from '../table/cluster.ts';
+import { intermediates } from './chain-length.ts';
 import { ConnectError } from './errors.ts';
 
 /** The last TLS session of an endpoint, for the next connection to it under the same settings. */
@@ -55,6 +56,11 @@ export class Connector {
     socket.once('close', () => fail(new ConnectError('UpstreamConnectionFailure', 'closed before the connection was established')));
     socket.once(cluster.tls === undefined ? 'connect' : 'secureConnect', () => {
       if (settled) return;
+      if (cluster.tls !== undefined && chainIsTooLong(socket as tls.TLSSocket, cluster.tls)) {
+        if (sessions !== undefined) sessions.session = undefined;
+        fail(new ConnectError('UpstreamConnectionFailure', 'the certificate chain is longer than allowed'));
+        return;
+      }
       settled = true;
       clearTimeout(timer);
       this.#open++;
@@ -81,14 +87,19 @@ export class Connector {
   #secureContext(settings: UpstreamTls): tls.SecureContext {
     let context = this.#contexts.get(settings);
     if (context === undefined) {
-      const { caPem, clientCertificate } = settings;
+      const { caPem, crlPem, clientCertificate, minVersion, maxVersion, ciphers } = settings;
       const certificate = clientCertificate === undefined ? undefined : this.certificates[clientCertificate];
       if (clientCertificate !== undefined && certificate === undefined) throw new Error('the client certificate of the cluster is not in the table');
-      context = tls.createSecureContext({ ca: caPem, cert: certificate?.chainPem, key: certificate?.keyPem });
+      context = tls.createSecureContext({ ca: caPem, crl: crlPem, cert: certificate?.chainPem, key: certificate?.keyPem, minVersion, maxVersion, ciphers });
       this.#contexts.set(settings, context);
     }
     return context;
   }
+}
+
+/** A session that is resumed was looked at when it began. */
+function chainIsTooLong(socket: tls.TLSSocket, { verify, depth }: UpstreamTls): boolean {
+  return verify && depth !== undefined && !socket.isSessionReused() && intermediates(socket) > depth;
 }
 
 function tcpOptions(endpoint: Endpoint): net.TcpNetConnectOpts & { readonly highWaterMark: number } {
