@@ -2,12 +2,10 @@
 // Read once per connection. A chain that is too long is no verdict of OpenSSL's, and a resumed session holds no chain: such a
 // connection must be cut before its first session ticket is sent.
 import type { X509Certificate } from 'node:crypto';
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { ClientCertificate, ClientTls } from '../http/exchange.ts';
 import type { ClientCertificates } from '../table/route.ts';
-
-/** A chain that OpenSSL has accepted is not longer than this. */
-const MAX_CHAIN = 101;
+import { intermediates } from '../upstream/chain-length.ts';
 
 /** `policy`: those under which the connection was made; undefined: the client was asked for nothing. */
 export function clientTls(socket: TLSSocket, serverName: string, policy: ClientCertificates | undefined): ClientTls {
@@ -24,7 +22,7 @@ function verdict(socket: TLSSocket, shown: X509Certificate | undefined): string 
 }
 
 function describe(certificate: X509Certificate): ClientCertificate {
-  return { subject: distinguishedName(certificate.subject), issuer: distinguishedName(certificate.issuer), pem: certificate.toString() };
+  return { subject: distinguishedName(certificate.subject), issuer: distinguishedName(certificate.issuer), escapedPem: encodeURIComponent(certificate.toString()) };
 }
 
 /**
@@ -42,14 +40,5 @@ function escaped(character: string): string {
 
 /** True: between the client's certificate and the last one of its chain stand more than `depth` others. Always false for resumed sessions. */
 export function chainIsTooLong(socket: TLSSocket, depth: number): boolean {
-  if (!socket.authorized || socket.isSessionReused()) return false;
-  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
-  let length = 0;
-  // The last one is its own issuer.
-  for (; certificate !== undefined && length < MAX_CHAIN; length++) {
-    const issuer: DetailedPeerCertificate | undefined = certificate.issuerCertificate;
-    if (issuer === certificate) return length - 1 > depth;
-    certificate = issuer;
-  }
-  return length - 2 > depth;
+  return socket.authorized && !socket.isSessionReused() && intermediates(socket) > depth;
 }

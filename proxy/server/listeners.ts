@@ -3,6 +3,7 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { equal } from '../table/equal.ts';
 import type { Listener } from '../table/listener.ts';
 import type { HostTls } from '../table/route.ts';
 import type { Connector } from '../upstream/connector.ts';
@@ -159,6 +160,8 @@ export class Listeners {
     if (tls === undefined) {
       this.#pending.delete(socket);
       new Http1Connection(socket, peerOf(socket, listener.name, trust, opening?.proxied), this.#context);
+      // Reading its first bytes has stopped it.
+      if (opening !== undefined) socket.resume();
       return;
     }
     const host = opening === undefined ? undefined : this.#hostOf(opening.serverName, listener);
@@ -206,11 +209,11 @@ export function startHttp2(socket: Parameters<ServerContext['startHttp2']>[0], p
 /** True: the listener can serve on the socket that is open; only what handshakes read anew may differ. */
 function sameSocket(open: Open, listener: Listener): boolean {
   const { listener: before } = open;
-  return (listener.port === before.port || listener.port === open.port) && settingsOf(before) === settingsOf(listener);
+  return (listener.port === before.port || listener.port === open.port) && equal(settingsOf(before), settingsOf(listener));
 }
 
-function settingsOf(listener: Listener): string {
-  return JSON.stringify([{ ...listener, port: 0, tls: undefined }, { ...listener.tls, defaultCertificate: '' }]);
+function settingsOf(listener: Listener): object {
+  return { ...listener, port: 0, tls: { ...listener.tls, defaultCertificate: '' } };
 }
 
 function ignore(): void {

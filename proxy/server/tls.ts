@@ -88,8 +88,14 @@ export class TlsServers {
 
   /** Does the handshake of an accepted socket. `host`: the settings of the hostname that it is for, where it has any. */
   accept(socket: Socket, host: HostTls | undefined): void {
-    const acceptor = host === undefined ? this.#default : this.#acceptorOf(host);
-    acceptor.accept(socket);
+    try {
+      const acceptor = host === undefined ? this.#default : this.#acceptorOf(host);
+      acceptor.accept(socket);
+    } catch {
+      // Settings that OpenSSL does not take: nobody may get in, and no other host may notice.
+      this.#events.failed();
+      socket.destroy();
+    }
   }
 
   #acceptorOf(host: HostTls): TlsAcceptor {
