@@ -2,6 +2,7 @@
 // then on, and knows from the acknowledgements which version serves where. It never sends what is equal.
 import type { Delta, Sections, Snapshot } from '../../proxy/table/snapshot.ts';
 import type { FromWorker, WorkerOptions, WorkerStats } from '../../proxy/table/messages.ts';
+import { randomBytes } from 'node:crypto';
 import { PortBook } from './ports.ts';
 import { StatsCollector } from './stats.ts';
 import { Versions } from './versions.ts';
@@ -43,6 +44,9 @@ interface Acknowledged {
 
 /** After a table was refused, the whole of it is sent once more. */
 const RETRY_MS = 5000;
+/** Session tickets are encrypted under a new secret this often: whoever gets hold of one can read what was sent in that time. */
+const TICKET_SECRET_MS = 4 * 3_600_000;
+const TICKET_SECRET_BYTES = 32;
 
 export class Publisher {
   readonly #versions = new Versions();
@@ -54,6 +58,9 @@ export class Publisher {
   /** When the change behind a version was seen, until it is live everywhere. */
   readonly #seenAt = new Map<number, number>();
   #ready = false;
+  /** The same for all workers, so that each resumes the sessions of the others. It is written down nowhere. */
+  #ticketSecret = randomBytes(TICKET_SECRET_BYTES);
+  readonly #ticketTimer = setInterval(() => this.rotateTicketSecret(), TICKET_SECRET_MS).unref();
 
   constructor(workers: number, options: (index: number) => WorkerOptions, events: PublisherEvents, workerFile?: string) {
     this.#events = events;
@@ -104,12 +111,24 @@ export class Publisher {
     return this.#workers.map(({ version, starts, refused }, index) => ({ index, pid: this.#pool.pid(index), version, restarts: Math.max(0, starts - 1), refused }));
   }
 
+  /** From here on every session begins anew. */
+  rotateTicketSecret(): void {
+    this.#ticketSecret = randomBytes(TICKET_SECRET_BYTES);
+    for (const [index, worker] of this.#workers.entries()) if (worker.greeted) this.#sendTicketSecret(index);
+  }
+
+  #sendTicketSecret(index: number): void {
+    this.#pool.send(index, { type: 'ticketSecret', secret: this.#ticketSecret.toString('base64') });
+  }
+
   /** Resolves when all workers have finished what was open, or `graceMs` is over. */
   drain(graceMs: number): Promise<void> {
+    clearInterval(this.#ticketTimer);
     return this.#pool.drain(graceMs);
   }
 
   killAll(): void {
+    clearInterval(this.#ticketTimer);
     this.#pool.killAll('told to stop at once');
   }
 
@@ -134,6 +153,7 @@ export class Publisher {
       case 'hello':
         worker.greeted = true;
         worker.starts++;
+        this.#sendTicketSecret(index);
         this.#sendSnapshot(index, worker);
         return;
       case 'resync':
