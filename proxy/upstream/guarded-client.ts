@@ -13,6 +13,8 @@ export interface Line {
   served: number;
   /** The present socket failed: what ends from now on was cut. */
   broken: boolean;
+  /** Answers are read by our own parser; false: by undici's, which lets more pass. */
+  readonly strict: boolean;
   /** Timer of the connection, for whichever request it carries; undefined: each request has its own. */
   readonly deadline: Deadline | undefined;
 }
@@ -28,7 +30,7 @@ export type Open = (connected: Connected) => void;
 
 /** For `Pool.Options.factory`. `open` makes the connections. */
 export function guardedClient(origin: URL, options: Client.Options, open: Open): GuardedClient {
-  const line: Line = { served: 0, broken: false, deadline: undefined };
+  const line: Line = { served: 0, broken: false, strict: false, deadline: undefined };
   const connect = (_options: object, connected: (error: Error | null, socket: net.Socket | null) => void): void => {
     open((error, socket) => {
       if (socket !== null) {

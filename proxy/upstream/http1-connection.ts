@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici';
 import { ChunkedDecoder } from '../http/chunked.ts';
 import type { RawHeaders } from '../http/exchange.ts';
 import { ResponseHead, parseResponseHead } from '../http/message-head.ts';
+import { MAX_ANSWER_FIELDS } from './answer-check.ts';
 import { Deadline } from './deadline.ts';
 import type { Line } from './guarded-client.ts';
 import { Http1ClientError } from './http1-error.ts';
@@ -36,8 +37,8 @@ export interface LeanHandler extends Dispatcher.DispatchHandler {
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
-const MAX_FIELDS = 256;
 const MAX_CHUNK_OVERHEAD = 16 * 1024;
+const MEANS_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
 const head = new ResponseHead();
 
@@ -89,7 +90,7 @@ class Ongoing implements Dispatcher.DispatchController {
 
 export class Http1Connection {
   readonly #deadline = new Deadline(NOBODY);
-  readonly #line: Line = { served: 0, broken: false, deadline: this.#deadline };
+  readonly #line: Line = { served: 0, broken: false, strict: true, deadline: this.#deadline };
   readonly #owner: ConnectionOwner;
   readonly #options: Http1ClientOptions;
   #socket: net.Socket | undefined;
@@ -185,6 +186,8 @@ export class Http1Connection {
     }
     const body = options.body as Readable | Buffer | string | null | undefined;
     if (body === null || body === undefined) {
+      // RFC 9110 §8.6: where a body is the rule, its absence is said; some endpoints answer 411 else.
+      if (length === undefined && MEANS_BODY.has(options.method)) text += 'content-length: 0\r\n';
       socket.write(`${text}\r\n`, 'latin1');
       this.#requestSent(current);
     } else if (body instanceof Readable) {
@@ -241,7 +244,7 @@ export class Http1Connection {
       if (length > 0) this.#held = at === 0 ? bytes : bytes.subarray(at);
       return mayBecomeHead(bytes, at) ? -1 : this.#malformed(current, 'bytes that are no response head');
     }
-    const error = parseResponseHead(bytes.toString('latin1', at, end + 4), head, MAX_FIELDS);
+    const error = parseResponseHead(bytes.toString('latin1', at, end + 4), head, MAX_ANSWER_FIELDS);
     if (error !== undefined) return this.#malformed(current, error.text);
     const { status, headers } = head;
     if (status === 101) return this.#malformed(current, 'an upgrade that was not asked for');
@@ -258,9 +261,11 @@ export class Http1Connection {
     this.#keepAliveMs = keepAliveOf(head.headers, this.#options.keepAliveMs);
     if (method === 'HEAD' || status === 204 || status === 304) {
       current.framing = 'length';
+      // Some endpoints send the body all the same; the next request would get it as its answer.
+      if (head.chunked || head.contentLength > 0) this.#reusable = false;
     } else if (head.chunked) {
       current.framing = 'chunked';
-      current.decoder = new ChunkedDecoder(MAX_CHUNK_OVERHEAD, MAX_FIELDS);
+      current.decoder = new ChunkedDecoder(MAX_CHUNK_OVERHEAD, MAX_ANSWER_FIELDS);
     } else if (head.contentLength !== -1) {
       current.framing = 'length';
       current.left = head.contentLength;

@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici';
 import type { ProxyError, RawHeaders } from '../http/exchange.ts';
 import type { Cluster, Endpoint } from '../table/cluster.ts';
 import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamRequest } from './call.ts';
+import { problemOfAnswer } from './answer-check.ts';
 import { Deadline } from './deadline.ts';
 import type { Expirable } from './deadline.ts';
 import type { Dispatchers } from './dispatchers.ts';
@@ -69,8 +70,6 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
       path: target,
       headers: headerList(request, this.#upload === undefined ? undefined : body?.length),
       body: this.#upload,
-      // undici closes the connection after a HEAD unless told otherwise.
-      reset: method === 'HEAD' ? false : undefined,
       ...PINNED,
     };
   }
@@ -138,9 +137,14 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
     this.#answered = true;
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: object, reason = ''): void {
     if (this.#over) return;
     const headers = textList(controller.rawHeaders);
+    const problem = this.#line?.strict === true ? undefined : problemOfAnswer(status, reason, headers);
+    if (problem !== undefined) {
+      this.#fail(failure('UpstreamProtocolError', problem, 'no'));
+      return;
+    }
     if (status < 200) {
       this.#deadline?.extend();
       if (++this.#interim > MAX_INTERIM) this.#fail(failure('UpstreamProtocolError', 'too many interim responses'));

@@ -75,7 +75,7 @@ export function judge(evidence: Evidence): string[] {
 /** A refusal of HEAD, which has the length of a body and no body. */
 function isRefusalOfHead(rest: Buffer): boolean {
   const text = rest.toString('latin1');
-  return /^HTTP\/1\.1 4/.test(text) && text.includes('\r\nconnection: close\r\n') && text.indexOf('\r\n\r\n') === text.length - 4;
+  return text.startsWith('HTTP/1.1 4') && text.includes('\r\nconnection: close\r\n') && text.indexOf('\r\n\r\n') === text.length - 4;
 }
 
 /** Where llhttp refuses what it may: methods beyond its list, and what follows a Proxy-Connection, which is no field of HTTP (RFC 9112 §C.2.2). */
