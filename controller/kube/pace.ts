@@ -64,6 +64,8 @@ export interface Progress {
   readonly failures: number;
   /** Since the last complete list; Infinity: there was none. */
   readonly sinceListMs: number;
+  /** True: the connection was lost since then. A server that was restored from a backup meanwhile tells nothing of what it forgot. */
+  readonly suspect: boolean;
 }
 
 export interface Plan {
@@ -74,7 +76,7 @@ export interface Plan {
 }
 
 /** What comes next. `random`: from 0 up to 1. */
-export function plan(ending: Ending, { failures, sinceListMs }: Progress, timings: Timings, random: number): Plan {
+export function plan(ending: Ending, { failures, sinceListMs, suspect }: Progress, timings: Timings, random: number): Plan {
   const resume = sinceListMs === Number.POSITIVE_INFINITY ? 'list' : 'probe';
   const backoff = (): number => backoffMs(failures, timings, random);
   switch (ending.type) {
@@ -82,7 +84,7 @@ export function plan(ending: Ending, { failures, sinceListMs }: Progress, timing
       return { next: 'watch', waitMs: 0, failures };
     case 'ended':
       if (ending.livedMs < timings.shortWatchMs) return { next: 'watch', waitMs: backoff(), failures: failures + 1 };
-      if (sinceListMs >= timings.auditMs) return { next: 'list', waitMs: 0, failures: 0 };
+      if (suspect || sinceListMs >= timings.auditMs) return { next: 'list', waitMs: 0, failures: 0 };
       return { next: ending.heard ? 'watch' : resume, waitMs: 0, failures: 0 };
     case 'expired':
     case 'garbled':

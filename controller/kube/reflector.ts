@@ -62,6 +62,8 @@ export class Reflector<T> {
   #resolveSynced: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
   #listedAt: number | undefined;
+  /** The connection was lost since then. */
+  #suspect = false;
   /** Since when the watch under way has been answered. */
   #streamingSince: number | undefined;
   #stats = { lists: 0, watches: 0, failures: 0, skipped: 0, freshAt: undefined as number | undefined, denied: '' };
@@ -97,7 +99,7 @@ export class Reflector<T> {
       this.#abort.signal.throwIfAborted();
       this.#account(ending);
       const sinceListMs = this.#listedAt === undefined ? Number.POSITIVE_INFINITY : performance.now() - this.#listedAt;
-      step = plan(ending, { failures: step.failures, sinceListMs }, timings, Math.random());
+      step = plan(ending, { failures: step.failures, sinceListMs, suspect: this.#suspect }, timings, Math.random());
     }
   }
 
@@ -133,6 +135,7 @@ export class Reflector<T> {
 
   #account(ending: Ending): void {
     if (ending.type === 'failed' || ending.type === 'garbled' || ending.type === 'expired') this.#stats.failures++;
+    if (ending.type === 'failed') this.#suspect = true;
     if (ending.type === 'done' && this.#stats.denied !== '') {
       this.#stats.denied = '';
       this.#note('allowed', '');
@@ -155,6 +158,7 @@ export class Reflector<T> {
     }
     const first = this.#listedAt === undefined;
     this.#listedAt = performance.now();
+    this.#suspect = false;
     this.#stats.freshAt = this.#listedAt;
     this.#emit(this.view.replace(found.list, found.version));
     if (first) this.#resolveSynced();

@@ -3,7 +3,7 @@ import test from 'ava';
 import { TIMINGS, backoffMs, needsConfirmation, plan } from '../../../controller/kube/pace.ts';
 import type { Ending, Plan } from '../../../controller/kube/pace.ts';
 
-const LISTED = { failures: 0, sinceListMs: 100_000 };
+const LISTED = { failures: 0, sinceListMs: 100_000, suspect: false };
 const after = (ending: Ending, progress: Partial<typeof LISTED> = {}, random = 0.5): Plan => plan(ending, { ...LISTED, ...progress }, TIMINGS, random);
 const failed = (more: object = {}): Ending => ({ type: 'failed', retryAfterMs: undefined, hadLivedMs: 0, ...more });
 
@@ -63,6 +63,12 @@ test('410 on every watch leads to one list in five seconds at most', (t) => {
 
 test('everything is listed again after ten minutes, even if no event was missed', (t) => {
   t.is(after({ type: 'ended', livedMs: 40_000, heard: true }, { sinceListMs: 600_001 }).next, 'list');
+});
+
+test('a lost connection is resumed at once, and everything is listed again when the next watch has ended', (t) => {
+  t.is(after(failed()).next, 'probe');
+  t.is(after({ type: 'done' }, { suspect: true }).next, 'watch');
+  t.is(after({ type: 'ended', livedMs: 40_000, heard: true }, { suspect: true }).next, 'list');
 });
 
 test('without a list there is nothing to resume', (t) => {
