@@ -72,6 +72,8 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
   /** A try whose answer would do, if no better one comes. */
   #held: Try | undefined;
   #tried: Endpoint[] | undefined;
+  /** Was tried on a connection that it had just closed: it is asked again if there is no other. */
+  #stale: Endpoint | undefined;
   #hashKey: string | undefined;
   /** Set-Cookie field of the session that begins. */
   #sessionCookie: string | undefined;
@@ -203,7 +205,9 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
       return found?.pick;
     }
     if (active.hashKey !== undefined) this.#hashKey ??= active.hashKey(this.#exchange);
-    return active.balancer.pick(this.#hashKey, tried);
+    const pick = active.balancer.pick(this.#hashKey, tried);
+    if (pick !== undefined || this.#stale === undefined) return pick;
+    return active.balancer.pick(this.#hashKey, tried.filter((endpoint) => endpoint !== this.#stale));
   }
 
   #requestFor(): UpstreamRequest {
@@ -301,8 +305,8 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
     if (error.side !== 'upstream' || !this.#plan.retry.failures.has(conditionOf(error.reason))) return false;
     const unseen = error.retry === 'yes';
     if (!this.#mayRepeat(unseen) || !(unseen || this.#active.budget.take(performance.now()))) return false;
-    // A connection that was stale says nothing about its endpoint, which may be the only one.
-    if (error.retry !== 'if-reused') (this.#tried ??= []).push(from.endpoint);
+    (this.#tried ??= []).push(from.endpoint);
+    this.#stale = error.retry === 'if-reused' ? from.endpoint : undefined;
     return true;
   }
 
