@@ -32,10 +32,11 @@ export function resolveBackend(backend: BackendRef, service: Service | undefined
   if (service === undefined) return { missing: `there is no Service ${seen(key)}` };
   const port = findPort(service, backend.port);
   if (port !== undefined) return { cluster: { name: clusterName(key, port.port, backend.profile, upstream), service: key, port, profile: backend.profile, upstream } };
-  const target = service.ports.find(({ targetPort }) => targetPort === backend.port);
+  const ports = service.ports.filter(isTcp);
+  const target = ports.find(({ targetPort }) => targetPort === backend.port);
   return {
-    missing: `Service ${key} has no TCP port ${portText(backend.port)}; it has ${service.ports.filter(isTcp).map(describePort).join(', ') || 'none'}`,
-    ...(target !== undefined && { hint: `${portText(backend.port)} is the targetPort of port ${target.port}: name the Service's own port` }),
+    missing: `Service ${key} has no TCP port ${portText(backend.port)}; it has ${ports.map(describePort).join(', ') || 'none'}`,
+    ...(target !== undefined && { hint: `that is the targetPort of its port ${target.port}: name the Service's own port` }),
   };
 }
 

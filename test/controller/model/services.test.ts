@@ -38,7 +38,12 @@ test('what is missing is told with what there is', (t) => {
 
 test('who names a target port is told which port it belongs to', (t) => {
   const found = resolveBackend(backend(8080), TWO, {});
-  t.true('hint' in found && found.hint?.includes('targetPort of port 80'));
+  t.true('hint' in found && found.hint?.includes('targetPort of its port 80'));
+});
+
+test('a port that is no TCP port is nobody\'s target port', (t) => {
+  const found = resolveBackend(backend(53), TWO, {});
+  t.true('missing' in found && found.hint === undefined);
 });
 
 test('an ExternalName Service without ports takes any number, and no name', (t) => {
