@@ -4,12 +4,14 @@ import { createServer } from 'node:net';
 import type { Listener } from '../proxy/table/listener.ts';
 import type { Settings } from './settings.ts';
 
-export function listenersOf({ bind, httpPort, httpsPort, trustedProxies }: Pick<Settings, 'bind' | 'httpPort' | 'httpsPort' | 'trustedProxies'>): readonly Listener[] {
-  const common = { address: bind, proxyProtocol: false, trustedProxies };
+type ListenerSettings = Pick<Settings, 'bind' | 'httpPort' | 'httpsPort' | 'trustedProxies'> & Partial<Pick<Settings, 'tls' | 'proxyProtocol' | 'proxyProtocolFrom'>>;
+
+export function listenersOf({ bind, httpPort, httpsPort, trustedProxies, tls, proxyProtocol = false, proxyProtocolFrom }: ListenerSettings): readonly Listener[] {
+  const common = { address: bind, proxyProtocol, ...(proxyProtocolFrom !== undefined && { proxyProtocolFrom }), trustedProxies };
   return [
     { ...common, name: 'http', port: httpPort, protocol: 'HTTP' },
     // The pipeline names the certificate.
-    { ...common, name: 'https', port: httpsPort, protocol: 'HTTPS', tls: { defaultCertificate: '', minVersion: 'TLSv1.2' } },
+    { ...common, name: 'https', port: httpsPort, protocol: 'HTTPS', tls: { minVersion: 'TLSv1.2', ...tls, defaultCertificate: '' } },
   ];
 }
 

@@ -1,6 +1,7 @@
 // What Fairlead is told at its start: one frozen value, made from flags and environment by cli/options.ts and from nothing
 // else. Whoever wants to know how a process was started reads the line "settings" of its log.
 import type { LoadBalancer } from '../proxy/table/cluster.ts';
+import type { ListenerTls } from '../proxy/table/listener.ts';
 import type { WorkerForwarding, WorkerLimits, WorkerTimeouts } from '../proxy/table/messages.ts';
 
 /** How manifests are read: the same for serving and for looking at them (check, table, explain). */
@@ -19,6 +20,21 @@ export interface ReadingSettings {
   readonly dnsServers: readonly string[];
   /** How endpoints are chosen and reached where no annotation says more. */
   readonly clusterDefaults: { readonly loadBalancer: LoadBalancer; readonly connectTimeoutMs: number; readonly serviceUpstream: boolean };
+  /** Value of Strict-Transport-Security for hosts with a certificate of their own; absent: it is not sent. */
+  readonly hsts?: string;
+  /** False: the annotation ssl-passthrough is not honoured. */
+  readonly sslPassthrough: boolean;
+}
+
+/** How connections of clients begin. */
+export interface ConnectionSettings {
+  readonly tls: Omit<ListenerTls, 'defaultCertificate'>;
+  /** True: OCSP responders are asked about certificates. */
+  readonly ocspStapling: boolean;
+  /** True: connections of `proxyProtocolFrom` begin with a PROXY protocol header. */
+  readonly proxyProtocol: boolean;
+  /** CIDRs; absent: all. */
+  readonly proxyProtocolFrom?: readonly string[];
 }
 
 /** What is read from a cluster and written to it. */
@@ -46,7 +62,7 @@ export interface KubeSettings {
   readonly electionTtlMs: number;
 }
 
-export interface Settings extends ReadingSettings {
+export interface Settings extends ReadingSettings, ConnectionSettings {
   /** Folders of manifests; empty: objects come from a cluster. */
   readonly manifests: readonly string[];
   /** Present if objects come from a cluster. */

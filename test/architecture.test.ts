@@ -29,6 +29,7 @@ const PARTS: readonly Part[] = [
   { files: 'proxy/server/', may: ['proxy/', 'lru-cache', 'node:*'] },
   { files: 'proxy/worker.ts', may: ['proxy/', 'lru-cache', 'node:*'] },
   { files: 'certs/self-signed.ts', may: ['proxy/table/', 'certs/', 'node-forge', 'node:crypto'] },
+  { files: 'certs/ciphers.ts', may: ['node:tls'] },
   { files: 'certs/', may: ['proxy/table/', 'node:crypto', 'node:net'] },
   { files: 'controller/model/', may: ['proxy/table/', 'proxy/http/', 'controller/kube/objects.ts', 'controller/kube/state.ts', 'node:crypto', 'node:net', 'node:util'] },
   { files: 'controller/kube/objects.ts', may: [] },

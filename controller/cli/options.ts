@@ -8,6 +8,8 @@ import type { KubeValues } from './kube-options.ts';
 import { flag } from './flag.ts';
 import { clusterDefaults, clusterOptions, forwardingOptions, forwardingSettings } from './forwarding-options.ts';
 import type { ClusterValues, ForwardingValues } from './forwarding-options.ts';
+import { connectionSettings, tlsOptions, tlsReadingOptions, tlsReadingSettings } from './tls-options.ts';
+import type { TlsReadingValues, TlsValues } from './tls-options.ts';
 import { LOG_LEVELS, frozen } from '../settings.ts';
 import type { LogLevel, ReadingSettings, Settings } from '../settings.ts';
 import {
@@ -16,7 +18,7 @@ import {
 } from './values.ts';
 
 /** Values of the flags as commander gives them; `undefined` where a flag has no default and was not given. */
-export interface ReadingValues extends ClusterValues {
+export interface ReadingValues extends ClusterValues, TlsReadingValues {
   readonly controllerClass: string;
   readonly ingressClass: string;
   readonly watchIngressWithoutClass?: boolean;
@@ -25,7 +27,7 @@ export interface ReadingValues extends ClusterValues {
   readonly dnsServers?: readonly string[];
 }
 
-export interface RunValues extends ReadingValues, KubeValues, ForwardingValues {
+export interface RunValues extends ReadingValues, KubeValues, ForwardingValues, TlsValues {
   readonly manifests?: readonly string[];
   readonly stateDir?: string;
   readonly readyWhenStale: boolean;
@@ -69,6 +71,7 @@ export function readingOptions(): readonly Option[] {
     flag(READING, '--default-backend-service <namespace/name>', 'Service for requests that no Ingress routes (default: answer 404)', readObjectName),
     flag(READING, '--default-ssl-certificate <namespace/name>', 'TLS Secret for hosts without a certificate (default: a self-signed one)', readObjectName),
     flag(READING, '--dns-servers <addresses>', 'DNS servers for ExternalName Services (default: the system\'s)', listOf(readDnsServer)),
+    ...tlsReadingOptions(),
     ...clusterOptions(),
   ];
 }
@@ -85,6 +88,7 @@ export function runOptions(): readonly Option[] {
     flag(LISTENING, '--bind <address>', 'address to listen on; :: means all, 0.0.0.0 all of IPv4', readAddress, defaultAddress()),
     flag(LISTENING, '--admin-bind <address>', 'address of the admin port (default: as --bind)', readAddress),
     flag(LISTENING, '--trusted-proxies <cidrs>', 'peers whose X-Forwarded-* fields are believed (default: nobody\'s are)', listOf(readCidr)),
+    ...tlsOptions(),
     flag(LIMITS, '--max-header-size <size>', 'longest request head', readHeadSize, 32 * 1024, '32k'),
     flag(LIMITS, '--max-body-size <size>', 'largest request body; 0: no limit', readSize, 0),
     flag(LIMITS, '--client-header-timeout <time>', 'for a request head to be complete', readTimeout, 10_000, '10s'),
@@ -118,6 +122,7 @@ export function readingSettings(values: ReadingValues): ReadingSettings {
     ...(values.defaultSslCertificate === undefined ? {} : { defaultSslCertificate: values.defaultSslCertificate }),
     dnsServers: [...(values.dnsServers ?? [])],
     clusterDefaults: clusterDefaults(values),
+    ...tlsReadingSettings(values),
   });
 }
 
@@ -167,6 +172,7 @@ export function runSettings(values: RunValues): Settings {
       sendIdleMs: values.proxySendTimeout,
       requestMs: values.proxyRequestTimeout,
     },
+    ...connectionSettings(values),
     forwarding: forwardingSettings(values),
     memoryLimitBytes: values.memoryLimit,
   });
