@@ -1,0 +1,153 @@
+// Full endpoints: the cap per endpoint, the waiting room before a cluster, and what is left out when endpoints fail.
+import test from 'ava';
+import type net from 'node:net';
+import { endpoint, simpleTable } from '../../support/data-plane.ts';
+import { answer, crowd, forwardPlane, ok } from '../../support/forward-plane.ts';
+import type { AnswerWith } from '../../support/forward-plane.ts';
+import { RawClient, exchangeRaw, statusOf } from '../../support/raw-client.ts';
+import { field } from '../../support/strict-http1.ts';
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+
+/** An endpoint that answers when it is told to. */
+function patient(): { readonly answer: AnswerWith; readonly waiting: net.Socket[]; release(): void } {
+  const waiting: net.Socket[] = [];
+  return {
+    waiting,
+    answer: (_request, socket) => void waiting.push(socket),
+    release: () => void waiting.shift()?.write(answer(200, 'at last')),
+  };
+}
+
+async function until(look: () => boolean, what: string, ms = 5000): Promise<void> {
+  for (const deadline = performance.now() + ms; !look(); await new Promise((resolve) => setTimeout(resolve, 5))) {
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
+  }
+}
+
+async function ask(port: number): Promise<RawClient> {
+  const client = await RawClient.connect(port);
+  client.write(GET);
+  return client;
+}
+
+test('an endpoint never has more than its cap; who comes then waits, first come first served, and who finds the room full is told when to come again', async (t) => {
+  const slow = patient();
+  const plane = await forwardPlane(t, [slow.answer], { forwarding: { endpointRequests: 2, waitingRequests: 2 }, cluster: { connectTimeoutMs: 10_000 } });
+  const clients: RawClient[] = [];
+  for (let nth = 0; nth < 4; nth++) {
+    clients.push(await ask(plane.port));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await until(() => slow.waiting.length === 2, 'the endpoint has two');
+  const refused = await exchangeRaw(plane.port, GET);
+  t.is(statusOf(refused.message), 503);
+  t.is(field(refused.message, 'retry-after'), '1');
+  t.is(plane.log[0]!.reason, 'UpstreamOverflow');
+  t.is(slow.waiting.length, 2);
+  slow.release();
+  await clients[0]!.responses(1);
+  await until(() => plane.counts()[0] === 3, 'the third has a place');
+  t.is(clients[3]!.received.length, 0);
+  slow.release();
+  slow.release();
+  await Promise.all([clients[1]!.responses(1), clients[2]!.responses(1)]);
+  await until(() => plane.counts()[0] === 4, 'the fourth has a place');
+  slow.release();
+  await clients[3]!.responses(1);
+  for (const client of [...clients, refused.client]) client.destroy();
+});
+
+test('waiting ends with the connect timeout, and with a new endpoint', async (t) => {
+  const slow = patient();
+  const plane = await forwardPlane(t, [slow.answer, ok], { forwarding: { endpointRequests: 1 }, cluster: { connectTimeoutMs: 300 } });
+  await plane.swap(simpleTable(plane.endpoints.slice(0, 1), {}, { connectTimeoutMs: 300 }));
+  const first = await ask(plane.port);
+  await until(() => slow.waiting.length === 1, 'the endpoint is busy');
+  const startedAt = performance.now();
+  const late = await exchangeRaw(plane.port, GET);
+  t.is(statusOf(late.message), 503);
+  t.true(performance.now() - startedAt >= 299);
+  const saved = await ask(plane.port);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await plane.swap({ endpoints: { 'test/web:80': plane.endpoints } });
+  const [message] = await saved.responses(1);
+  t.is(statusOf(message!), 200);
+  for (const client of [first, late.client, saved]) client.destroy();
+});
+
+test('who waits is told at once when the last endpoint goes, and costs nothing once it has left', async (t) => {
+  const slow = patient();
+  const plane = await forwardPlane(t, [slow.answer], { forwarding: { endpointRequests: 1 }, cluster: { connectTimeoutMs: 10_000 } });
+  const first = await ask(plane.port);
+  await until(() => slow.waiting.length === 1, 'the endpoint is busy');
+  const leaver = await ask(plane.port);
+  const waiter = await ask(plane.port);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  leaver.destroy();
+  await until(() => plane.log.length === 1, 'the leaver is in the log');
+  t.is(plane.log[0]!.status, 499);
+  await plane.swap({ endpoints: { 'test/web:80': [] } });
+  const [message] = await waiter.responses(1);
+  t.is(statusOf(message!), 503);
+  t.true(message!.body.toString().includes('NoHealthyUpstream'));
+  slow.release();
+  t.is(statusOf((await first.responses(1))[0]!), 200, 'an endpoint that left the table finishes what it has');
+  for (const client of [first, waiter]) client.destroy();
+});
+
+test('a place is free again however its request ended', async (t) => {
+  const plane = await forwardPlane(t, [(request, socket) => (request.startLine.includes('/reset') ? void socket.resetAndDestroy() : ok(request, socket))], { forwarding: { endpointRequests: 4, waitingRequests: 0 } });
+  for (const path of ['/reset', '/', '/reset', '/']) await crowd(plane.port, { count: 40, clients: 4, path });
+  const outcomes = await crowd(plane.port, { count: 40, clients: 4 });
+  t.deepEqual([...outcomes], [['200', 40]]);
+});
+
+test('an endpoint that refuses is left out at once, for a second and then longer, and comes back as soon as the table says something new of it', async (t) => {
+  const plane = await forwardPlane(t, [ok, ok, ok]);
+  const { port } = plane.endpoints[0]!;
+  await plane.backends[0]!.close();
+  t.deepEqual([...(await crowd(plane.port, { count: 60, clients: 1 }))], [['200', 60]]);
+  const tries = plane.log.flatMap(({ exchange }) => exchange.attempts).filter((each) => each.endpoint.port === port);
+  t.is(tries.length, 1, 'one request met it');
+  await new Promise((resolve) => setTimeout(resolve, 1_050));
+  await crowd(plane.port, { count: 30, clients: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 1_050));
+  await crowd(plane.port, { count: 30, clients: 1 });
+  const after = (): number => plane.log.flatMap(({ exchange }) => exchange.attempts).filter((each) => each.endpoint.port === port).length;
+  t.is(after(), 2, 'a second try after a second, and then twice as long none');
+  const changed = plane.endpoints.map((each) => (each.port === port ? { ...each, serving: false } : each));
+  await plane.swap({ endpoints: { 'test/web:80': changed } });
+  await crowd(plane.port, { count: 6, clients: 1 });
+  t.is(after(), 3, 'what was known of it is forgotten with the change');
+});
+
+test('never more than half of the endpoints are left out', async (t) => {
+  const plane = await forwardPlane(t, [ok, ok, ok, ok]);
+  for (const backend of plane.backends.slice(0, 3)) await backend.close();
+  const outcomes = await crowd(plane.port, { count: 100, clients: 1 });
+  t.deepEqual([...outcomes], [['200', 100]]);
+  const tried = new Set(plane.log.slice(20).flatMap(({ exchange }) => exchange.attempts.map((each) => each.endpoint.port)));
+  t.is(tried.size, 2, 'the good one, and the one of the dead that may not be left out');
+});
+
+test('scaling from 1 to 100 and back loses no request and ends fair', async (t) => {
+  const plane = await forwardPlane(t, Array.from({ length: 100 }, () => ok));
+  const running = crowd(plane.port, { count: 6_000, clients: 12, rate: 1_500 });
+  const all = plane.endpoints;
+  for (const size of [1, 10, 40, 70, 100]) {
+    await plane.swap({ endpoints: { 'test/web:80': all.slice(0, size).map(({ port }) => endpoint(port)) } });
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  const before = plane.counts();
+  await new Promise((resolve) => setTimeout(resolve, 1_300));
+  const spread = plane.counts().map((count, nth) => count - before[nth]!);
+  for (const size of [50, 1]) {
+    await plane.swap({ endpoints: { 'test/web:80': all.slice(0, size) } });
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  t.deepEqual([...(await running)], [['200', 6_000]]);
+  const fair = spread.reduce((sum, count) => sum + count, 0) / 100;
+  t.true(Math.min(...spread) >= fair * 0.85 && Math.max(...spread) <= fair * 1.15, `${Math.min(...spread)} to ${Math.max(...spread)}, fair is ${fair}`);
+  t.log(`per endpoint ${Math.min(...spread)} to ${Math.max(...spread)}, fair is ${fair}`);
+});
