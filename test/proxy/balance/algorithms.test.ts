@@ -178,3 +178,29 @@ test('the hash is the same on every version: these keys have always had these ow
   const owners = ['a', 'b', '/cart', '203.0.113.7', '\u00e9\u20ac', 'x'.repeat(1_000)].map((key) => chosen(balancer, key));
   t.deepEqual(owners, ['e8', 'e8', 'e1', 'e4', 'e10', 'e9']);
 });
+
+test('with a subset a key goes to as many endpoints as that has, the same on every worker, and each key to others', (t) => {
+  const spec: LoadBalancer = { type: 'ConsistentHash', key: [], subsetSize: 3 };
+  const subsets = (seed: number): string[] => {
+    const balancer = createBalancer(spec, cluster(20), () => 0, { random: seeded(seed) });
+    return KEYS.slice(0, 50).map((key) => [...new Set(Array.from({ length: 60 }, () => chosen(balancer, key)))].sort().join());
+  };
+  const first = subsets(1);
+  t.true(first.every((subset) => subset.split(',').length === 3));
+  t.true(new Set(first).size > 30);
+  t.deepEqual(subsets(2), first);
+});
+
+test('a subset is no larger than the cluster, and one whose endpoints are all tried gives way to others', (t) => {
+  const spec: LoadBalancer = { type: 'ConsistentHash', key: [], subsetSize: 3 };
+  const small = createBalancer(spec, cluster(2), () => 0);
+  t.is(new Set(Array.from({ length: 60 }, () => chosen(small, 'k'))).size, 2);
+  const balancer = createBalancer(spec, cluster(5), () => 0);
+  const tried: Endpoint[] = [];
+  for (let nth = 0; nth < 5; nth++) {
+    const pick = balancer.pick('k', tried);
+    t.truthy(pick);
+    tried.push(pick!.endpoint);
+  }
+  t.is(balancer.pick('k', tried), undefined);
+});
