@@ -8,6 +8,9 @@ import type { Program } from '../run/process.ts';
 import { nginxFrame } from '../peers/nginx.ts';
 import { answers } from '../run/probe.ts';
 
+/** gRPC's frame of a message without bytes, not compressed. */
+const EMPTY_MESSAGE = '\0\0\0\0\0';
+
 export interface Backend {
   readonly port: number;
   readonly secondPort: number;
@@ -21,8 +24,6 @@ export async function startBackend(folder: string, cpus: string | undefined): Pr
   writeFileSync(join(folder, 'files/64k'), Buffer.alloc(64 * 1024, 'x'));
   writeFileSync(join(folder, 'files/1m'), Buffer.alloc(1024 * 1024, 'x'));
   writeFileSync(join(folder, 'files/10m'), Buffer.alloc(10 * 1024 * 1024, 'x'));
-  // gRPC's frame of an empty message: not compressed, no bytes.
-  writeFileSync(join(folder, 'files/unary'), Buffer.alloc(5));
   const [port, secondPort, grpcPort] = await Promise.all([freePort(), freePort(), freePort()]);
   const small = 'x'.repeat(1024);
   const file = join(folder, 'nginx.conf');
@@ -41,10 +42,11 @@ export async function startBackend(folder: string, cpus: string | undefined): Pr
   }
   server {
     listen 127.0.0.1:${grpcPort} http2;
-    root ${join(folder, 'files')};
-    default_type application/grpc;
-    error_page 404 =200 /unary;
-    add_trailer grpc-status 0 always;
+    location / {
+      default_type application/grpc;
+      add_trailer grpc-status 0;
+      return 200 "${EMPTY_MESSAGE}";
+    }
   }`));
   const program: Program = start('nginx', ['-p', folder, '-c', file], { cpus });
   await waitFor(program, 'the endpoint', () => answers(port));

@@ -16,24 +16,35 @@ const SETTLE_STEP_MS = 200;
 /** The most that Fairlead may take, in kB. */
 const LIMITS = { plain: 10, tls: 66 };
 
+/** In kB, one of each run. */
+interface Found {
+  readonly plain: number[];
+  readonly tls: number[];
+}
+
 export async function measureIdle(peers: readonly Peer[], bed: Bed, runs: number): Promise<Section> {
-  const found = new Map<PeerName, { readonly plain: number[]; readonly tls: number[] }>(peers.map(({ name }) => [name, { plain: [], tls: [] }]));
+  const found = new Map<PeerName, Found>(peers.map(({ name }) => [name, { plain: [], tls: [] }]));
+  const notes = ['What the kernel keeps for a socket is not in it.'];
   for (let run = 0; run < runs; run++) {
     // Memory does not mind company, so all peers are measured at once.
-    await Promise.all(peers.map(async (peer) => {
-      const target = await bed.start(peer, { cpus: undefined, env: INSPECTABLE });
-      try {
-        for (const tls of [false, true]) found.get(peer.name)![tls ? 'tls' : 'plain'].push(await perConnection(target, tls));
-      } finally {
-        await target.stop();
-      }
-    }));
+    const ends = await Promise.allSettled(peers.map((peer) => once(peer, bed, found.get(peer.name)!)));
+    for (const end of ends) if (end.status === 'rejected') notes.push(end.reason instanceof Error ? end.reason.message.slice(0, 200) : String(end.reason));
   }
   const rows = [...found].map(([name, { plain, tls }]) => {
     const limits = name === 'fairlead' ? LIMITS : undefined;
     return [name, against(figure(plain), limits?.plain, 1), against(figure(tls), limits?.tls, 1)];
   });
-  return { name: IDLE, title: `Idle HTTP/1.1 connections: resident memory of each, ${number(CONNECTIONS)} open`, header: ['peer', 'plain kB', 'TLS kB'], rows, notes: [], ratios: [], bars: [] };
+  return { name: IDLE, title: `Idle HTTP/1.1 connections: resident memory of each, ${number(CONNECTIONS)} open`, header: ['peer', 'plain kB', 'TLS kB'], rows, notes, ratios: [], bars: [] };
+}
+
+async function once(peer: Peer, bed: Bed, { plain, tls }: Found): Promise<void> {
+  const target = await bed.start(peer, { cpus: undefined, env: INSPECTABLE });
+  try {
+    plain.push(await perConnection(target, false));
+    tls.push(await perConnection(target, true));
+  } finally {
+    await target.stop();
+  }
 }
 
 /** In kB. */

@@ -9,6 +9,8 @@ const CLIENT = fileURLToPath(new URL('../client/main.ts', import.meta.url));
 const WRK_SCRIPT = fileURLToPath(new URL('../client/wrk.lua', import.meta.url));
 /** What a generator may take beyond the seconds that it was told. */
 const MARGIN_MS = 15_000;
+/** For thousands of TLS handshakes on a machine that has other things to do. */
+const OPENING_MS = 180_000;
 
 export interface Counts {
   readonly requests: number;
@@ -90,7 +92,7 @@ export async function client(order: ClientOrder, cpus: string | undefined): Prom
 /** Opens connections, sends one request on each, and leaves them open until the program is stopped. */
 export async function idleClient(order: ClientOrder, cpus: string | undefined): Promise<Program> {
   const program = start(process.execPath, [CLIENT, JSON.stringify({ ...PLAIN_ORDER, ...order })], { cpus });
-  const line = await waitFor(program, 'the client', () => /^\{"open".*$/m.exec(program.output())?.[0], 60_000);
+  const line = await waitFor(program, 'the client', () => /^\{"open".*$/m.exec(program.output())?.[0], OPENING_MS);
   const { errors } = JSON.parse(line) as { errors: number };
   if (errors > 0) throw new Error(`${errors} connections got no answer`);
   return program;
