@@ -2,10 +2,11 @@
 // namespaces meet here; nothing here knows how they were written.
 import { originText } from '../../proxy/table/origin.ts';
 import type { PathMatch } from '../../proxy/table/route.ts';
+import { settleConnections } from './connections.ts';
 import type { Problem } from './problem.ts';
 import { seen } from './seen.ts';
 import { byAge } from './translation.ts';
-import type { HostIntent, RouteIntent, Translation } from './translation.ts';
+import type { ConnectionIntent, HostIntent, RouteIntent, Translation } from './translation.ts';
 
 /** One object's wish for one hostname. */
 export interface Contribution {
@@ -22,6 +23,8 @@ export interface HostModel {
   readonly fallback: RouteIntent;
   /** The oldest object with a `tls` section: it alone decides on the certificate. Undefined: the hostname has no TLS of its own. */
   readonly tls: Translation | undefined;
+  /** Of TLS connections to it; undefined: nobody wants anything but the usual. */
+  readonly connection?: ConnectionIntent | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -43,12 +46,15 @@ export function assembleHost(hostname: string, contributions: readonly Contribut
   for (const { intent } of withFallback.slice(1)) {
     if (!sameAction(intent.fallback, fallback)) problems.push(fallbackConflict(hostname, intent.fallback, fallback));
   }
+  const connections = settleConnections(oldestFirst.map(({ translation }) => translation), hostText(hostname));
+  problems.push(...connections.problems);
   return {
     hostname,
     routes: [...winners.values()],
     fallback,
     // A certificate belongs to names, and `*` is none: those requests get the default certificate.
     tls: hostname === '*' ? undefined : oldestFirst.find(({ translation }) => translation.tls.length > 0)?.translation,
+    connection: connections.connection,
     problems,
   };
 }

@@ -64,12 +64,17 @@ export function clusterOf(ref: ClusterRef, defaults: ClusterDefaults): Cluster {
   const { affinity } = ref.upstream;
   return {
     name: ref.name,
-    ...(ref.profile?.transport ?? APP_PROTOCOLS.get(ref.port.appProtocol.toLowerCase()) ?? { protocol: 'HTTP/1.1' }),
+    ...withTls(ref.profile?.transport ?? APP_PROTOCOLS.get(ref.port.appProtocol.toLowerCase()) ?? { protocol: 'HTTP/1.1' }, ref.profile?.tls),
     loadBalancer: balancing(ref.upstream) ?? defaults.loadBalancer,
     connectTimeoutMs: ref.profile?.connectTimeoutMs ?? defaults.connectTimeoutMs,
     ...(affinity !== undefined && { affinity }),
     origin: { kind: 'Service', namespace, name, field: 'spec.ports' },
   };
+}
+
+/** Settings of TLS do not turn it on. */
+function withTls(transport: Pick<Cluster, 'protocol' | 'tls'>, tls: UpstreamTls | undefined): Pick<Cluster, 'protocol' | 'tls'> {
+  return transport.tls === undefined || tls === undefined ? transport : { ...transport, tls };
 }
 
 /** Sessions go before everything else: then the load balancer is the one that they need. */

@@ -1,7 +1,8 @@
 // What a dialect makes of one object: intents, not yet settled against other objects, not yet resolved to endpoints.
 // A Translation depends on its object (and the flags) alone, so it can be remembered for as long as the object stands.
-import type { Cluster, CookieAffinity, LoadBalancer } from '../../proxy/table/cluster.ts';
+import type { Cluster, CookieAffinity, LoadBalancer, UpstreamTls } from '../../proxy/table/cluster.ts';
 import type { FilterSpec } from '../../proxy/table/filter.ts';
+import type { TlsVersion } from '../../proxy/table/listener.ts';
 import type { Origin } from '../../proxy/table/origin.ts';
 import type { Forward, Redirect, Respond, RouteMatch } from '../../proxy/table/route.ts';
 import type { Problem } from './problem.ts';
@@ -15,7 +16,48 @@ export interface Translation {
   readonly hosts: readonly HostIntent[];
   /** Certificates for its hostnames; empty: it asks for no TLS. */
   readonly tls: readonly TlsIntent[];
+  /** What it wants of TLS connections to its hostnames; absent: nothing. */
+  readonly connection?: ConnectionIntent;
   readonly problems: readonly Problem[];
+}
+
+/** Settings of TLS connections to the hostnames of one object, or to one hostname when all are settled (connections.ts). */
+export interface ConnectionIntent {
+  readonly protocols?: Said<{ readonly minVersion: TlsVersion; readonly maxVersion: TlsVersion }>;
+  /** OpenSSL cipher list for TLS 1.2. */
+  readonly ciphers?: Said<string>;
+  readonly preferServerCiphers?: Said<boolean>;
+  readonly clientCertificates?: Said<ClientCertificatesIntent>;
+  /** True: TLS is passed on to the endpoints as it is. */
+  readonly passthrough?: Said<boolean>;
+}
+
+/** A value, and where it was written. */
+export interface Said<T> {
+  readonly value: T;
+  readonly origin: Origin;
+}
+
+/** `wrong`: why it cannot be honoured, as a sentence; then the host is closed. */
+export type ClientCertificatesIntent =
+  | { readonly wrong: string }
+  | {
+      /** `namespace/name` of the Secret with the authorities. */
+      readonly secret: string;
+      readonly verify: 'on' | 'optional' | 'report' | 'off';
+      readonly depth: number;
+      /** RE2 syntax. */
+      readonly subject?: string;
+      readonly errorPage?: string;
+      readonly passCertificate?: true;
+    };
+
+/** How TLS to endpoints is done, where TLS is spoken. */
+export interface EncryptionIntent {
+  /** `namespace/name` of the Secret with authorities and client certificate. */
+  readonly secret: string;
+  readonly settings: Pick<UpstreamTls, 'serverName' | 'sendServerName' | 'verify' | 'depth' | 'minVersion' | 'maxVersion' | 'ciphers'>;
+  readonly origin: Origin;
 }
 
 /** What one object wants of one hostname. */
@@ -74,6 +116,10 @@ export interface BackendRef {
 export interface ConnectionProfile {
   /** In place of what the Service's `appProtocol` says; without `tls` it is clear text. */
   readonly transport?: Pick<Cluster, 'protocol' | 'tls'>;
+  /** In place of the TLS settings of the transport, where it has any. */
+  readonly encryption?: EncryptionIntent;
+  /** `encryption` when its Secret has been read. */
+  readonly tls?: UpstreamTls;
   readonly connectTimeoutMs?: number;
 }
 

@@ -19,6 +19,8 @@ export interface Cluster {
 export interface UpstreamTls {
   /** Name for SNI, and for verification when `verify`; absent: no SNI. */
   readonly serverName?: string;
+  /** False: `serverName` is for verification alone. */
+  readonly sendServerName?: boolean;
   readonly verify: boolean;
   /** PEM trust anchors; absent: the system's. */
   readonly caPem?: string;

@@ -70,7 +70,7 @@ export class Connector {
   }
 
   #tlsOptions(cluster: Cluster, settings: UpstreamTls, endpoint: Endpoint, session: Buffer | undefined): tls.ConnectionOptions {
-    const { serverName, verify } = settings;
+    const { serverName, sendServerName = true, verify } = settings;
     return {
       ...tcpOptions(endpoint),
       secureContext: this.#secureContext(settings),
@@ -78,7 +78,7 @@ export class Connector {
       session,
       rejectUnauthorized: verify,
       // SNI carries names only (RFC 6066 §3); the check is always against the name that the cluster was given.
-      servername: serverName === undefined || net.isIP(serverName) !== 0 ? '' : serverName,
+      servername: serverName === undefined || !sendServerName || net.isIP(serverName) !== 0 ? '' : serverName,
       checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(serverName ?? endpoint.address, certificate),
     };
   }
