@@ -16,8 +16,17 @@ export interface BenchOptions {
 
 const MANY = 1000;
 
-/** Throws an Error with one line for people if a flag is wrong. */
+/** Ends the process with one line for people if a flag is wrong. */
 export function readOptions(args: readonly string[], cases: readonly string[]): BenchOptions {
+  try {
+    return read(args, cases);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exit(2);
+  }
+}
+
+function read(args: readonly string[], cases: readonly string[]): BenchOptions {
   const { values } = parseArgs({
     args: [...args],
     options: { only: { type: 'string' }, peers: { type: 'string' }, runs: { type: 'string' }, seconds: { type: 'string' }, write: { type: 'boolean' } },
