@@ -165,7 +165,8 @@ export function responseFields(headers: RawHeaders): RawHeaders {
 
 /** Fields that must be known before the body, because they frame it, route it, say who is asking or how it is to be read. */
 const NO_TRAILER = new Set([
-  ...NEVER_NOMINATED, 'set-cookie', 'cache-control', 'content-range', 'content-location', 'expect', 'range', 'max-forwards',
+  ...NEVER_NOMINATED, 'host', 'set-cookie', 'cache-control', 'pragma', 'age', 'date', 'expires', 'vary', 'retry-after', 'warning',
+  'content-range', 'content-location', 'expect', 'range', 'max-forwards',
   'location', 'trailer', 'te', 'proxy-authorization', 'proxy-authenticate', 'www-authenticate', 'proxy',
 ]);
 

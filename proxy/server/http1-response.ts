@@ -3,6 +3,7 @@
 // looks complete: a body shorter than announced ends the connection.
 import type { Socket } from 'node:net';
 import type { RawHeaders, ResponseWriter } from '../http/exchange.ts';
+import { trailerFields } from '../http/fields.ts';
 import { reasonPhrase } from '../http/status.ts';
 
 /** What the response must know of its connection and request. */
@@ -53,6 +54,8 @@ export class Http1Response implements ResponseWriter {
   readonly #host: ResponseHost;
   readonly #minor: number;
   readonly #isHead: boolean;
+  /** The client said `TE: trailers`; without it trailers are dropped (RFC 9110 §6.5.1). */
+  readonly #takesTrailers: boolean;
   #close = false;
   #chunked = false;
   /** No body may follow: HEAD, 204, 304. */
@@ -64,11 +67,12 @@ export class Http1Response implements ResponseWriter {
   #pieceBytes = 0;
   #scheduled = false;
 
-  /** `minor`: the client's HTTP/1 minor version; `keepAlive10`: an HTTP/1.0 client that asked to keep the connection. */
-  constructor(host: ResponseHost, method: string, minor: number) {
+  /** `minor`: the client's HTTP/1 minor version; `takesTrailers`: it said `TE: trailers`. */
+  constructor(host: ResponseHost, method: string, minor: number, takesTrailers: boolean) {
     this.#host = host;
     this.#minor = minor;
     this.#isHead = method === 'HEAD';
+    this.#takesTrailers = takesTrailers;
   }
 
   inform(status: number, headers: RawHeaders): void {
@@ -145,8 +149,8 @@ export class Http1Response implements ResponseWriter {
     }
     this.ended = true;
     if (this.#chunked) {
-      if (trailers === undefined || trailers.length === 0) this.#push(LAST_CHUNK);
-      else this.#push(lastChunk(trailers));
+      if (trailers === undefined || !this.#takesTrailers) this.#push(LAST_CHUNK);
+      else this.#push(lastChunk(trailerFields(trailers, true)));
     }
     this.#flush();
     this.#host.responseDone(!this.#close);

@@ -64,9 +64,10 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     context.deadlines.set(this, context.limits.headTimeoutMs);
   }
 
-  drain(): void {
+  /** A request may be on its way on a connection that looks idle: it is still answered, as the last one. */
+  drain(idleMs: number): void {
     this.#mustClose = true;
-    if (this.#response === undefined && this.#held === undefined && !this.#lingering && !this.#detached) this.#linger();
+    if (this.#response === undefined && this.#held === undefined && !this.#lingering && !this.#detached) this.#context.deadlines.set(this, idleMs);
   }
 
   destroy(): void {
@@ -278,7 +279,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       const { status, reason, text } = read.refusal;
       return this.#refuse(status, reason, text, method, head.target);
     }
-    const response = new Http1Response(this, method, minor);
+    const response = new Http1Response(this, method, minor, head.teTrailers);
     this.#response = response;
     let body: Http1Body | undefined;
     if (head.chunked || head.contentLength > 0) {

@@ -5,6 +5,7 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import type { Duplex } from 'node:stream';
 import { parseAuthority } from '../http/authority.ts';
 import type { BodySink, BodySource, Exchange, ProxyError, RawHeaders, ResponseWriter } from '../http/exchange.ts';
+import { trailerFields } from '../http/fields.ts';
 import { clientOf, requestId } from '../http/forwarded.ts';
 import { reasonPhrase } from '../http/status.ts';
 import { isFieldValue, isToken } from '../http/syntax.ts';
@@ -15,6 +16,10 @@ import type { Peer } from './peer.ts';
 
 /** Streams that a client may reset before the endpoint answered: this many, and as many again per second. */
 const RESET_BURST = 100;
+/** Of all that a client may open. */
+const LAST_STREAM = 2 ** 31 - 1;
+/** From the announcement that a connection ends to its end for new streams: more than any way there and back. */
+const GOAWAY_MS = 1_000;
 const HEAD_ERROR = 'DownstreamProtocolError';
 
 export class Http2Connection implements Connection {
@@ -42,11 +47,15 @@ export class Http2Connection implements Connection {
     session.on('close', () => context.closed(this));
     session.setTimeout(limits.keepAliveTimeoutMs, () => this.#idle());
     context.opened(this);
-    if (context.draining) this.drain();
+    if (context.draining) this.drain(0);
   }
 
-  drain(): void {
-    if (!this.#session.closed) this.#session.close();
+  /** First the client is asked to begin nothing more, and only what it has sent until then counts as its last (RFC 9113 §6.8). */
+  drain(idleMs: number): void {
+    const session = this.#session;
+    if (session.closed || session.destroyed) return;
+    session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM);
+    setTimeout(() => session.close(), Math.min(idleMs, GOAWAY_MS)).unref();
   }
 
   destroy(): void {
@@ -294,7 +303,8 @@ class Http2Response implements ResponseWriter, Expiring {
   inform(status: number, headers: RawHeaders): void {
     const stream = this.#stream;
     if (this.started || this.#ended || stream.destroyed || stream.closed) return;
-    const interim: Record<string, string | number | string[]> = { ':status': status };
+    const interim = Object.create(null) as Record<string, string | number | string[]>;
+    interim[':status'] = status;
     for (let i = 0; i < headers.length; i += 2) {
       const name = (headers[i] as string).toLowerCase();
       const before = interim[name];
@@ -368,8 +378,8 @@ class Http2Response implements ResponseWriter, Expiring {
 
   #sendTrailers(): void {
     const stream = this.#stream;
-    const trailers: Record<string, string> = {};
-    const list = this.#trailers ?? [];
+    const trailers = Object.create(null) as Record<string, string>;
+    const list = trailerFields(this.#trailers ?? [], true);
     for (let i = 0; i < list.length; i += 2) trailers[(list[i] as string).toLowerCase()] = list[i + 1] as string;
     if (!stream.destroyed && !stream.closed) stream.sendTrailers(trailers);
   }

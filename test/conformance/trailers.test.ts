@@ -1,0 +1,40 @@
+// Trailers of answers: they go to clients that say they take them, and only those fields that may stand there.
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import test from 'ava';
+import { simpleTable, startDataPlane } from '../support/data-plane.ts';
+import { rawEndpoint } from '../support/endpoint-raw.ts';
+import { exchangeRaw } from '../support/raw-client.ts';
+
+const ANSWER = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\ngrpc_status: 0\r\nSet-Cookie: a=b\r\nCache-Control: x\r\nX-Forwarded-For: 1\r\n\r\n';
+
+test('trailers go to a client of HTTP/1.1 that says TE: trailers, and to no other', async (t) => {
+  const backend = await rawEndpoint((_request, socket) => void socket.write(ANSWER));
+  const proxy = await startDataPlane(simpleTable([backend.endpoint]));
+  for (const [te, trailers] of [
+    ['TE: trailers\r\n', [['x-sum', '1'], ['grpc_status', '0']]],
+    ['TE: gzip, trailers\r\n', [['x-sum', '1'], ['grpc_status', '0']]],
+    ['TE: gzip\r\n', []],
+    ['', []],
+  ] as const) {
+    const { message, client } = await exchangeRaw(proxy.port, `GET / HTTP/1.1\r\nHost: a\r\n${te}\r\n`);
+    t.deepEqual(message.trailers, trailers as unknown as typeof message.trailers);
+    t.is(message.body.toString(), 'ok');
+    client.destroy();
+  }
+  await proxy.close();
+  await backend.close();
+});
+
+test('a client of HTTP/2 gets them, without those that no trailer may be', async (t) => {
+  const backend = await rawEndpoint((_request, socket) => void socket.write(ANSWER));
+  const proxy = await startDataPlane(simpleTable([backend.endpoint]));
+  const session = http2.connect(`http://127.0.0.1:${proxy.port}`);
+  const stream = session.request({ ':path': '/', te: 'trailers' });
+  stream.resume();
+  const [trailers] = (await once(stream, 'trailers')) as [http2.IncomingHttpHeaders];
+  t.deepEqual(Object.entries(trailers), [['x-sum', '1'], ['grpc_status', '0']]);
+  session.destroy();
+  await proxy.close();
+  await backend.close();
+});
