@@ -55,7 +55,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       const { stream, last } = fuzzStream(options.seed, own);
       const { statuses, forwarded, wrong } = await stage.perform(number, stream, last);
       report.streams++;
-      report.forwarded += forwarded;
+      report.forwarded += forwarded.length;
       if (statuses.some((status) => status >= 400)) report.refused++;
       if (wrong.length > 0) found.push({ index: own, stream, wrong });
       if (own % HONEST_EVERY === 0) await stage.honest().catch((error: unknown) => unfair.push(`near stream ${own} of seed ${options.seed}: ${String(error)}`));

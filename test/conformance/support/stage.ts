@@ -3,6 +3,7 @@
 import { endpoint, simpleTable, startDataPlane } from '../../support/data-plane.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { field, parseResponses } from '../../support/strict-http1.ts';
+import type { ParsedMessage } from '../../support/strict-http1.ts';
 import { judge, statusOf } from './judge.ts';
 import { laneAddress, talk } from './lane.ts';
 import { readByReference } from './llhttp.ts';
@@ -12,8 +13,9 @@ import { startWitness } from './witness.ts';
 export interface Verdict {
   /** Statuses of the answers, in order. */
   readonly statuses: readonly number[];
-  /** Complete requests that reached the endpoint. */
-  readonly forwarded: number;
+  readonly answers: readonly ParsedMessage[];
+  /** Complete requests that reached the endpoint, in order. */
+  readonly forwarded: readonly ParsedMessage[];
   readonly wrong: readonly string[];
 }
 
@@ -54,7 +56,8 @@ export async function startStage(): Promise<Stage> {
       // The preface begins HTTP/2, whose answers are read elsewhere.
       const wrong = stream.bytes.toString('latin1', 0, PREFACE.length) === PREFACE ? [] : judge({ address, sent: stream.bytes, talk: said, witnessed, reference });
       wrong.push(...witness.violations.splice(0).map((violation) => `the endpoint cannot read what was forwarded: ${violation}`));
-      return { statuses: answered(said.received), forwarded: witnessed.length, wrong };
+      const answers = answersIn(said.received);
+      return { statuses: answers.map(statusOf), answers, forwarded: witnessed.map(({ request }) => request), wrong };
     },
     honest: () => (queue = queue.then(ask)),
     close: async () => {
@@ -65,9 +68,9 @@ export async function startStage(): Promise<Stage> {
   };
 }
 
-function answered(received: Buffer): number[] {
+function answersIn(received: Buffer): readonly ParsedMessage[] {
   try {
-    return parseResponses(received, [], true).responses.map(statusOf);
+    return parseResponses(received, [], true).responses;
   } catch {
     return [];
   }
