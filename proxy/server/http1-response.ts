@@ -104,7 +104,7 @@ export class Http1Response implements ResponseWriter {
     if (this.#close) text += `connection: close${CRLF}`;
     else if (this.#minor === 0) text += `connection: keep-alive${CRLF}`;
     this.#head = text + CRLF;
-    // The head waits one turn of the event loop for the body that is usually right behind it.
+    // The head waits a moment for the body that is usually right behind it.
     if (waiting.push(this) === 1) setImmediate(flushWaiting);
   }
 
@@ -169,6 +169,11 @@ export class Http1Response implements ResponseWriter {
     if (!this.ended) this.onDrain?.();
   }
 
+  /** Nothing is written yet, and a body of known length is to come: no stream of events that somebody waits for. */
+  get expectsBody(): boolean {
+    return this.#head !== undefined && this.#pieceBytes === 0 && this.#left !== undefined && this.#left > 0;
+  }
+
   /** Writes what has been gathered so far. */
   flush(): void {
     this.#scheduled = false;
@@ -214,12 +219,25 @@ export class Http1Response implements ResponseWriter {
   }
 }
 
-/** Heads without a body yet; one immediate looks after all of them. */
+/** Applications that send head and body apart send them this close together; a packet saved is worth the wait. */
+const BODY_WAIT_MS = 4;
+
+/** Heads without a body yet: one immediate looks after all of them, and one timer after those whose body has a length and is still to come. */
 let waiting: Http1Response[] = [];
+let awaitingBody: Http1Response[] = [];
 
 function flushWaiting(): void {
   const responses = waiting;
   waiting = [];
+  for (const response of responses) {
+    if (!response.expectsBody) response.flush();
+    else if (awaitingBody.push(response) === 1) setTimeout(flushAwaitingBody, BODY_WAIT_MS);
+  }
+}
+
+function flushAwaitingBody(): void {
+  const responses = awaitingBody;
+  awaitingBody = [];
   for (const response of responses) response.flush();
 }
 
