@@ -1,13 +1,13 @@
-// Heads as node:http2 takes and gives them: flat lists in which pseudo-header fields come first (RFC 9113 §8.3).
+// Heads of HTTP/2 messages, as lists of fields in which pseudo-header fields come first (RFC 9113 §8.2, §8.3).
 import type { RawHeaders } from '../http/exchange.ts';
 import { sameName } from '../http/fields.ts';
-import { isFieldValue, isToken } from '../http/syntax.ts';
+import { TCHAR, isFieldValue, isToken } from '../http/syntax.ts';
 import type { Cluster, Endpoint } from '../table/cluster.ts';
 import type { UpstreamRequest } from './call.ts';
 
 /**
  * The head of a request to an endpoint. Content-Length is what the body really has. Throws if something in it cannot stand
- * in a head: node:http2 does not look at values, and separates them by NUL.
+ * in a head.
  */
 export function requestHead(request: UpstreamRequest, to: { readonly cluster: Cluster; readonly endpoint: Endpoint }): RawHeaders {
   const { method, target, headers, body } = request;
@@ -23,18 +23,67 @@ export function requestHead(request: UpstreamRequest, to: { readonly cluster: Cl
     // The body says its length itself, and whoever reads the client's body has answered the expectation.
     if (sameName(name, 'content-length') || sameName(name, 'expect')) continue;
     if (sameName(name, 'host')) throw new TypeError('a second host');
-    if (!isToken(name) || !isFieldValue(value)) throw new TypeError(`a malformed field ${JSON.stringify(name.slice(0, 50))}`);
+    if (!isToken(name) || !isFieldValue(value) || isOfConnection(name.toLowerCase(), value)) throw new TypeError(`a field that cannot be sent: ${JSON.stringify(name.slice(0, 50))}`);
     head.push(name, value);
   }
   if (body?.length !== undefined) head.push('content-length', String(body.length));
   return head;
 }
 
-/** The fields of a response head or of trailers, without pseudo-header fields. */
-export function responseHead(raw: readonly string[]): RawHeaders {
-  let at = 0;
-  while (at < raw.length && (raw[at] as string).charCodeAt(0) === 58) at += 2;
-  return raw.slice(at);
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: RawHeaders;
+  /** Content-Length. */
+  readonly length: number | undefined;
+}
+
+/** Undefined: the response is malformed (RFC 9113 §8.1.1). */
+export function responseHead(fields: RawHeaders): ResponseHead | undefined {
+  if (fields[0] !== ':status' || !/^[1-9]\d\d$/.test(fields[1] ?? '')) return undefined;
+  const headers = fields.slice(2);
+  let length: number | undefined;
+  for (let i = 0; i < headers.length; i += 2) {
+    const value = headers[i + 1] as string;
+    if (headers[i] !== 'content-length') continue;
+    if (length !== undefined || !/^\d{1,15}$/.test(value)) return undefined;
+    length = Number(value);
+  }
+  return areFields(headers) ? { status: Number(fields[1]), headers, length } : undefined;
+}
+
+/** True: fields without pseudo-header fields, each as HTTP/2 allows it. */
+export function areFields(fields: RawHeaders): boolean {
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    const value = fields[i + 1] as string;
+    if (!isLowerToken(name) || !isFieldValue(value) || /^[ \t]|[ \t]$/.test(value) || isOfConnection(name, value)) return false;
+  }
+  return true;
+}
+
+/** Fields that say something of a connection do not exist in HTTP/2 (RFC 9113 §8.2.2). */
+function isOfConnection(name: string, value: string): boolean {
+  switch (name) {
+    case 'connection':
+    case 'proxy-connection':
+    case 'keep-alive':
+    case 'transfer-encoding':
+    case 'upgrade':
+    case 'http2-settings':
+      return true;
+    case 'te':
+      return value !== 'trailers';
+    default:
+      return false;
+  }
+}
+
+function isLowerToken(name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    if (TCHAR[code] !== 1 || (code >= 0x41 && code <= 0x5a)) return false;
+  }
+  return name.length > 0;
 }
 
 function addressOf({ address, port }: Endpoint): string {

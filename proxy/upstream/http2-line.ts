@@ -1,16 +1,22 @@
 // One HTTP/2 connection to an endpoint (RFC 9113): ready once the endpoint's SETTINGS are there, so that nothing is sent to
 // who does not speak it and no limit is broken; left when the endpoint says GOAWAY, when it is idle or used up. Streams that
-// are open on a connection that is left finish.
-import http2 from 'node:http2';
-import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+// are open on a connection that is left finish. Written by hand, because node:http2 ends the process on answers that a
+// broken endpoint can send (too many fields, a head that does not end), and cannot tell END_STREAM from a reset.
 import type net from 'node:net';
 import type { ProxyError, RawHeaders } from '../http/exchange.ts';
+import { NO_TABLE, encodeFields } from '../http/hpack.ts';
+import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_FRAME_BYTES, MAX_WINDOW, PREFACE, SETTING, codeName, frame, goawayFrame, headersFrames, numberFrame, settingsFrame } from '../http/http2-frames.ts';
 import type { Connected } from './connector.ts';
 import { Deadline } from './deadline.ts';
 import type { Expirable } from './deadline.ts';
 import { failure } from './errors.ts';
 import { Keepalive } from './http2-keepalive.ts';
 import type { KeepaliveOptions, Watched } from './http2-keepalive.ts';
+import { Http2Receiver, Http2Violation } from './http2-receiver.ts';
+import type { ReceiverEvents } from './http2-receiver.ts';
+import { Http2Stream, STREAM_WINDOW } from './http2-stream.ts';
+import type { StreamLine, StreamUser } from './http2-stream.ts';
+import { Http2Writer } from './http2-writer.ts';
 
 export interface LineOptions extends KeepaliveOptions {
   /** Streams on one connection at a time, where the endpoint does not allow fewer. */
@@ -32,36 +38,37 @@ export interface LineOwner {
   lineClosed(line: Http2Line): void;
 }
 
-/** Far below the number of streams that one connection can ever have (RFC 9113 §5.1.1). */
-const MAX_SERVED = 2 ** 29;
-const STREAM_WINDOW_BYTES = 256 * 1024;
-const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
-const MAX_FIELDS = 256;
-/** Buffers and heads of one connection; without effect on what flow control lets in. */
-const MAX_MEMORY_MB = 64;
+const LAST_STREAM_ID = 2 ** 31 - 1;
+/** What all streams together may have on the way. */
+const LINE_WINDOW = 4 * 1024 * 1024;
+/** Answers to PING and SETTINGS that an endpoint may leave unread. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
 /** How long the endpoint may take to close its side of a connection that is over. */
 const LINGER_MS = 1_000;
 
 type State = 'connecting' | 'open' | 'left' | 'closed';
 
-export class Http2Line implements Watched, Expirable {
-  /** Streams that are open. */
-  streams = 0;
-  /** Streams that were opened so far. */
-  served = 0;
-  /** Why the connection broke. */
-  error: Error | undefined;
+export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable {
+  heard = 0;
   readonly #owner: LineOwner;
   readonly #options: LineOptions;
   readonly #settingsDeadline = new Deadline(this);
+  readonly #streams = new Map<number, Http2Stream>();
+  /** Streams that have data for a connection that takes none. */
+  readonly #waiting = new Set<Http2Stream>();
   #state: State = 'connecting';
-  #limit = 0;
   #socket: net.Socket | undefined;
-  #session: ClientHttp2Session | undefined;
+  #writer: Http2Writer | undefined;
   #keepalive: Keepalive | undefined;
+  #limit = 0;
+  #nextId = 1;
+  #sendWindow = DEFAULT_WINDOW;
+  /** SETTINGS_INITIAL_WINDOW_SIZE of the endpoint. */
+  #streamWindow = DEFAULT_WINDOW;
+  #receiveWindow = LINE_WINDOW;
   #idleSince = performance.now();
-  /** Streams above it were not looked at: the endpoint's last word in GOAWAY. */
-  #lastStream = Infinity;
+  /** Why the connection broke. */
+  #error: ProxyError | undefined;
 
   /** `connect`: opens the connection, TLS included. */
   constructor(owner: LineOwner, options: LineOptions, connect: (connected: Connected) => void) {
@@ -77,9 +84,14 @@ export class Http2Line implements Watched, Expirable {
     return this.#state === 'connecting';
   }
 
-  /** False: broken or closed. */
-  get alive(): boolean {
-    return this.#session?.destroyed === false;
+  /** Streams open now. */
+  get open(): number {
+    return this.#streams.size;
+  }
+
+  /** It has carried a stream before. */
+  get used(): boolean {
+    return this.#nextId > 1;
   }
 
   /** Streams that may be open at a time, as far as is known. */
@@ -88,23 +100,18 @@ export class Http2Line implements Watched, Expirable {
   }
 
   /** Number of streams that can be opened now. */
-  get room(): number {
-    return this.#state === 'open' ? this.#limit - this.streams : 0;
+  get freeStreams(): number {
+    return this.#state === 'open' ? this.#limit - this.#streams.size : 0;
   }
 
-  /** True: the endpoint has said that it did not look at this stream. */
-  refused(stream: ClientHttp2Stream): boolean {
-    return stream.id === undefined || stream.id > this.#lastStream;
-  }
-
-  /** Opens a stream; only while there is room. `headers` with pseudo-header fields. Throws if they cannot be sent. */
-  request(headers: RawHeaders, endStream: boolean): ClientHttp2Stream {
-    // Node ends a stream with END_STREAM before it resets it, unless it waits for trailers.
-    const stream = (this.#session as ClientHttp2Session).request(headers, { endStream, waitForTrailers: !endStream });
-    this.streams++;
-    this.served++;
-    if (this.served >= MAX_SERVED) this.leave();
-    stream.once('close', () => this.#streamClosed());
+  /** Sends a head as `encodeFields` makes it; only while there are free streams. `bodiless`: it is the whole request. */
+  request(head: Buffer, request: { readonly bodiless: boolean; readonly isHead: boolean }, user: StreamUser): Http2Stream {
+    const id = this.#nextId;
+    this.#nextId += 2;
+    const stream = new Http2Stream(id, this, user, { ...request, sendWindow: this.#streamWindow });
+    this.#streams.set(id, stream);
+    this.#write(headersFrames(id, id === 1 ? Buffer.concat([NO_TABLE, head]) : head, request.bodiless));
+    if (this.#nextId > LAST_STREAM_ID) this.leave();
     return stream;
   }
 
@@ -112,33 +119,154 @@ export class Http2Line implements Watched, Expirable {
   leave(): void {
     if (this.#state === 'connecting') {
       this.#fail(failure('UpstreamConnectionFailure', 'no longer needed'));
-      return;
+    } else if (this.#state === 'open') {
+      this.#write(goawayFrame(0, CODE.NO_ERROR));
+      this.#left(undefined);
+      this.#endIfOver();
     }
-    if (this.#state !== 'open') return;
-    this.#left(undefined);
-    setImmediate(() => this.#session?.close());
-    this.#linger();
   }
 
   /** Cuts everything. */
-  destroy(error?: Error): void {
-    this.error ??= error;
-    if (this.#state === 'connecting') this.#fail(failure('UpstreamConnectionTermination', error, 'yes'));
-    this.#session?.destroy(error);
-    // Node would wait until everything is written, which never happens if nobody reads.
-    this.#socket?.destroy();
+  destroy(): void {
+    this.#break(failure('UpstreamConnectionTermination', 'the connection was no longer wanted'));
   }
 
   unresponsive(): void {
-    this.destroy(new Error('no answer to PING'));
+    this.#break(failure('UpstreamConnectionTermination', 'no answer to PING'));
+  }
+
+  ping(): void {
+    this.#write(frame(FRAME.PING, 0, 0, Buffer.alloc(8)));
   }
 
   tick(now: number): void {
-    if (this.streams === 0 && now - this.#idleSince >= this.#options.lineIdleMs) this.leave();
+    if (this.#streams.size === 0 && now - this.#idleSince >= this.#options.lineIdleMs) this.leave();
   }
 
   expired(): void {
     this.#fail(failure('UpstreamConnectionTimeout', `no SETTINGS within ${this.#options.connectTimeoutMs} ms`));
+  }
+
+  get room(): number {
+    return this.#writer?.blocked === false ? this.#sendWindow : 0;
+  }
+
+  awaitRoom(stream: Http2Stream): void {
+    this.#waiting.add(stream);
+  }
+
+  sendData(stream: Http2Stream, data: Buffer, end: boolean): void {
+    this.#sendWindow -= data.length;
+    this.#writer?.data(stream.id, data, end);
+  }
+
+  sendTrailers(stream: Http2Stream, trailers: RawHeaders): void {
+    this.#write(headersFrames(stream.id, encodeFields(trailers), true));
+  }
+
+  sendCredit(stream: Http2Stream, octets: number): void {
+    this.#write(numberFrame(FRAME.WINDOW_UPDATE, stream.id, octets));
+  }
+
+  sendReset(stream: Http2Stream, code: number): void {
+    if (!this.#streams.has(stream.id)) return;
+    this.#write(numberFrame(FRAME.RST_STREAM, stream.id, code));
+    this.streamOver(stream);
+  }
+
+  streamOver(stream: Http2Stream): void {
+    if (!this.#forget(stream)) return;
+    this.#idleSince = performance.now();
+    if (this.#state === 'open') this.#owner.lineHasRoom(this);
+    else this.#endIfOver();
+  }
+
+  takeData(id: number, data: Buffer, octets: number, end: boolean): void {
+    const stream = this.#streamOf(id);
+    this.#receiveWindow -= octets;
+    if (this.#receiveWindow < 0) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'more data than it may send');
+    // Given back at once: a stream that is not read must not hold up the others.
+    if (this.#receiveWindow < LINE_WINDOW / 2) {
+      this.#write(numberFrame(FRAME.WINDOW_UPDATE, 0, LINE_WINDOW - this.#receiveWindow));
+      this.#receiveWindow = LINE_WINDOW;
+    }
+    stream?.takeData(data, octets, end);
+  }
+
+  takeFields(id: number, fields: RawHeaders, tooLarge: boolean, end: boolean): void {
+    this.#streamOf(id)?.takeFields(fields, tooLarge, end);
+  }
+
+  takeReset(id: number, code: number): void {
+    const stream = this.#streamOf(id);
+    if (stream === undefined) return;
+    this.streamOver(stream);
+    stream.takeReset(code);
+  }
+
+  takeSettings(settings: readonly (readonly [id: number, value: number])[]): void {
+    let limit = this.#state === 'connecting' ? this.#options.maxStreams : this.#limit;
+    for (const [id, value] of settings) {
+      if (id === SETTING.MAX_CONCURRENT_STREAMS) limit = Math.min(this.#options.maxStreams, value);
+      else if (id === SETTING.INITIAL_WINDOW_SIZE) this.#setStreamWindow(value);
+      else if (id === SETTING.MAX_FRAME_SIZE && (value < MAX_FRAME_BYTES || value >= 2 ** 24)) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a frame size out of range');
+      else if (id === SETTING.ENABLE_PUSH && value !== 0) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a server that wants to be pushed to');
+    }
+    this.#limit = limit;
+    this.#answer(frame(FRAME.SETTINGS, FLAG.ACK, 0));
+    if (this.#state === 'connecting') {
+      this.#state = 'open';
+      this.#settingsDeadline.clear();
+      this.#idleSince = performance.now();
+      this.#keepalive = new Keepalive(this.#options, this);
+    }
+    if (this.#state === 'open') this.#owner.lineHasRoom(this);
+  }
+
+  takePing(payload: Buffer): void {
+    this.#answer(frame(FRAME.PING, FLAG.ACK, 0, payload));
+  }
+
+  takePong(): void {
+    this.#keepalive?.pong();
+  }
+
+  takeGoaway(lastStream: number, code: number): void {
+    const text = `the endpoint said GOAWAY: ${codeName(code)}`;
+    if (code !== CODE.NO_ERROR) this.#error ??= failure('UpstreamConnectionTermination', text);
+    if (this.#state === 'open') this.#left(undefined);
+    for (const stream of this.#streams.values()) {
+      if (stream.id <= lastStream) continue;
+      this.#forget(stream);
+      stream.fail(failure('UpstreamRemoteReset', text, 'yes'), true);
+    }
+    this.#endIfOver();
+  }
+
+  takeWindow(id: number, octets: number): void {
+    if (id !== 0) {
+      const stream = this.#streamOf(id);
+      if (stream !== undefined && (octets === 0 || !stream.addWindow(octets))) stream.windowImpossible();
+      return;
+    }
+    this.#sendWindow += octets;
+    if (octets === 0 || this.#sendWindow > MAX_WINDOW) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'a window that cannot be');
+    this.#flushWaiting();
+  }
+
+  #setStreamWindow(value: number): void {
+    const change = value - this.#streamWindow;
+    this.#streamWindow = value;
+    if (value > MAX_WINDOW) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'a window that cannot be');
+    for (const stream of this.#streams.values()) {
+      if (!stream.addWindow(change)) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'a window that cannot be');
+    }
+  }
+
+  /** Undefined: it has ended here already. */
+  #streamOf(id: number): Http2Stream | undefined {
+    if (id % 2 === 0 || id >= this.#nextId) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a frame of a stream that was never opened');
+    return this.#streams.get(id);
   }
 
   #connected(socket: net.Socket): void {
@@ -147,92 +275,107 @@ export class Http2Line implements Watched, Expirable {
       return;
     }
     this.#socket = socket;
+    socket.once('close', () => this.#closed());
     if ('alpnProtocol' in socket && socket.alpnProtocol !== 'h2') {
       this.#fail(failure('UpstreamProtocolError', 'the endpoint does not offer HTTP/2 by ALPN', 'yes'));
       return;
     }
-    const session = http2.connect('http://endpoint', sessionOptions(socket, this.#options.maxHeadBytes));
-    this.#session = session;
+    const receiver = new Http2Receiver(this, this.#options.maxHeadBytes);
+    this.#writer = new Http2Writer(socket);
+    socket.on('error', (error) => (this.#error ??= failure('UpstreamConnectionTermination', error)));
+    socket.on('drain', () => this.#flushWaiting());
+    socket.on('data', (chunk: Buffer) => this.#receive(socket, receiver, chunk));
     this.#settingsDeadline.set(this.#options.connectTimeoutMs);
-    session.on('error', (error) => (this.error ??= error));
-    session.on('remoteSettings', (settings) => this.#settings(settings));
-    session.on('goaway', (_code, lastStream) => {
-      this.#lastStream = lastStream;
-      this.#left(undefined);
-      this.#linger();
-    });
-    session.once('close', () => this.#closed());
-    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+    this.#write(PREFACE);
+    this.#write(settingsFrame([[SETTING.ENABLE_PUSH, 0], [SETTING.INITIAL_WINDOW_SIZE, STREAM_WINDOW], [SETTING.MAX_HEADER_LIST_SIZE, this.#options.maxHeadBytes]]));
+    this.#write(numberFrame(FRAME.WINDOW_UPDATE, 0, LINE_WINDOW - DEFAULT_WINDOW));
   }
 
-  #settings(settings: http2.Settings): void {
-    this.#limit = Math.min(this.#options.maxStreams, settings.maxConcurrentStreams ?? this.#options.maxStreams);
-    if (this.#state === 'connecting') {
-      this.#state = 'open';
-      this.#settingsDeadline.clear();
-      this.#idleSince = performance.now();
-      this.#keepalive = new Keepalive(this.#session as ClientHttp2Session, this.#socket as net.Socket, this.#options, this);
+  #receive(socket: net.Socket, receiver: Http2Receiver, chunk: Buffer): void {
+    this.heard++;
+    try {
+      receiver.push(chunk);
+    } catch (error) {
+      if (!(error instanceof Http2Violation)) throw error;
+      // What still comes is not looked at.
+      socket.removeAllListeners('data').resume();
+      this.#write(goawayFrame(0, error.code));
+      this.#break(failure('UpstreamProtocolError', error, this.#state === 'connecting' ? 'yes' : 'no'));
     }
-    if (this.#state === 'open') this.#owner.lineHasRoom(this);
   }
 
-  #streamClosed(): void {
-    this.streams--;
-    this.#idleSince = performance.now();
-    if (this.#state === 'open') this.#owner.lineHasRoom(this);
-    else this.#linger();
+  #write(bytes: Buffer): void {
+    this.#writer?.write(bytes);
+  }
+
+  /** Answers what the endpoint may ask at any time. */
+  #answer(bytes: Buffer): void {
+    if (this.#writer !== undefined && this.#writer.waiting > MAX_UNREAD_BYTES) throw new Http2Violation(CODE.ENHANCE_YOUR_CALM, 'questions without an ear for answers');
+    this.#write(bytes);
+  }
+
+  #flushWaiting(): void {
+    for (const stream of this.#waiting) {
+      if (this.room <= 0) return;
+      this.#waiting.delete(stream);
+      stream.flush();
+    }
   }
 
   /** Before it was ready. */
   #fail(error: ProxyError): void {
     if (this.#state !== 'connecting') return;
     this.#left(error);
-    this.#session?.destroy();
-    this.#socket?.destroy();
-    if (this.#session === undefined) this.#closed();
+    if (this.#socket === undefined) this.#closed();
+    else this.#endSocket();
+  }
+
+  #break(error: ProxyError): void {
+    this.#error ??= error;
+    if (this.#state === 'connecting') this.#fail(error);
+    if (this.#state === 'closed' || this.#socket === undefined) return;
+    if (this.#state === 'open') this.#left(undefined);
+    this.#loseStreams();
+    this.#endSocket();
   }
 
   #left(error: ProxyError | undefined): void {
-    if (this.#state === 'left' || this.#state === 'closed') return;
     this.#state = 'left';
     this.#settingsDeadline.clear();
     this.#owner.lineLeft(this, error);
   }
 
-  /** Node waits for the endpoint to close its side; not every one does. */
-  #linger(): void {
-    if (this.#state !== 'left' || this.streams > 0) return;
-    setTimeout(() => this.#socket?.destroy(), LINGER_MS).unref();
+  #endIfOver(): void {
+    if (this.#state === 'left' && this.#streams.size === 0) this.#endSocket();
+  }
+
+  /** What was written last is still sent if the endpoint reads it. */
+  #endSocket(): void {
+    const socket = this.#socket;
+    if (socket === undefined || socket.writableEnded) return;
+    socket.end();
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
   }
 
   #closed(): void {
-    if (this.#state === 'closed') return;
-    if (this.#state === 'connecting') this.#left(this.#neverSpoke());
-    else this.#left(undefined);
+    if (this.#state === 'connecting') this.#left(this.#error ?? failure('UpstreamConnectionFailure', 'closed before SETTINGS'));
+    else if (this.#state === 'open') this.#left(undefined);
     this.#state = 'closed';
     this.#keepalive?.stop();
+    this.#loseStreams();
     this.#owner.lineClosed(this);
   }
 
-  #neverSpoke(): ProxyError {
-    const cause = this.error ?? 'closed before SETTINGS';
-    return isProtocolError(this.error) ? failure('UpstreamProtocolError', cause, 'yes') : failure('UpstreamConnectionFailure', cause);
+  #loseStreams(): void {
+    const error = this.#error ?? failure('UpstreamConnectionTermination', 'the endpoint closed the connection');
+    for (const stream of this.#streams.values()) {
+      this.#forget(stream);
+      stream.fail(error, false);
+    }
   }
-}
 
-function sessionOptions(socket: net.Socket, maxHeadBytes: number): http2.ClientSessionOptions {
-  const options = {
-    createConnection: () => socket,
-    settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES, maxHeaderListSize: maxHeadBytes },
-    maxHeaderListPairs: MAX_FIELDS,
-    maxSessionMemory: MAX_MEMORY_MB,
-    // What a client sent twice is the endpoint's to judge. Missing in the types.
-    strictSingleValueFields: false,
-  };
-  return options;
-}
-
-/** True: what the endpoint sent was not HTTP/2. */
-export function isProtocolError(error: Error | undefined): boolean {
-  return error !== undefined && 'code' in error && error.code === 'ERR_HTTP2_ERROR';
+  #forget(stream: Http2Stream): boolean {
+    this.#waiting.delete(stream);
+    return this.#streams.delete(stream.id);
+  }
 }

@@ -54,8 +54,8 @@ export class Http2Pool implements SessionStore, LineOwner {
   /** Requests that have a stream. */
   get active(): number {
     let streams = 0;
-    for (const line of this.#lines) streams += line.streams;
-    for (const line of this.#left) streams += line.streams;
+    for (const line of this.#lines) streams += line.open;
+    for (const line of this.#left) streams += line.open;
     return streams;
   }
 
@@ -146,7 +146,7 @@ export class Http2Pool implements SessionStore, LineOwner {
 
   #roomy(): Http2Line | undefined {
     if (this.active >= this.#limits.maxConnections) return undefined;
-    for (const line of this.#lines) if (line.room > 0) return line;
+    for (const line of this.#lines) if (line.freeStreams > 0) return line;
     return undefined;
   }
 

@@ -1,43 +1,33 @@
-// A request body on its way into a stream, with backpressure, and its trailers. END_STREAM is sent only when the client
+// A request body on its way into a stream, with backpressure, and its trailers. The stream is ended only when the client
 // completed the message and, where a length was declared, sent exactly that much.
-import type { ClientHttp2Stream } from 'node:http2';
 import type { BodySink, BodySource, ProxyError, RawHeaders } from '../http/exchange.ts';
 import { trailerFields } from '../http/fields.ts';
 import { Deadline } from './deadline.ts';
 import type { Expirable } from './deadline.ts';
 import { failure } from './errors.ts';
-
-export interface UploadOwner {
-  /** All of it was given to the connection. */
-  uploadSent(): void;
-  /** The message can never be complete. */
-  uploadFailed(error: ProxyError): void;
-}
+import type { Http2Stream } from './http2-stream.ts';
 
 export class Http2Upload implements BodySink, Expirable {
-  readonly #stream: ClientHttp2Stream;
+  readonly #stream: Http2Stream;
   readonly #source: BodySource;
   readonly #sendIdleMs: number;
-  readonly #owner: UploadOwner;
+  readonly #failed: (error: ProxyError) => void;
   /** Runs while the endpoint does not take what is there. */
   readonly #sending = new Deadline(this);
   #received = 0;
-  #trailers: RawHeaders = [];
   /** The client has completed or cut its message. */
   #sourceOver = false;
   #over = false;
 
-  /** `sendIdleMs`: longest time in which the endpoint takes nothing; 0: no limit. */
-  constructor(stream: ClientHttp2Stream, source: BodySource, sendIdleMs: number, owner: UploadOwner) {
+  /** `sendIdleMs`: longest time in which the endpoint takes nothing; 0: no limit. `failed`: the message can never be complete. */
+  constructor(stream: Http2Stream, source: BodySource, sendIdleMs: number, failed: (error: ProxyError) => void) {
     this.#stream = stream;
     this.#source = source;
     this.#sendIdleMs = sendIdleMs;
-    this.#owner = owner;
+    this.#failed = failed;
   }
 
   start(): void {
-    this.#stream.on('drain', () => this.#drained());
-    this.#stream.once('wantTrailers', () => this.#finish());
     this.#source.start(this);
   }
 
@@ -47,6 +37,13 @@ export class Http2Upload implements BodySink, Expirable {
     this.#over = true;
     this.#sending.clear();
     if (!this.#sourceOver) this.#source.pause();
+  }
+
+  /** The stream takes more. */
+  drained(): void {
+    if (this.#over || this.#sourceOver) return;
+    this.#sending.clear();
+    this.#source.resume();
   }
 
   onData(chunk: Buffer): void {
@@ -67,9 +64,8 @@ export class Http2Upload implements BodySink, Expirable {
       this.#fail(failure('DownstreamProtocolError', 'the body is shorter than its declared length'));
       return;
     }
-    this.#trailers = trailers;
     this.#sending.set(this.#sendIdleMs);
-    this.#stream.end();
+    this.#stream.end(trailerFields(trailers));
   }
 
   onAbort(error: ProxyError): void {
@@ -81,40 +77,9 @@ export class Http2Upload implements BodySink, Expirable {
     this.#fail(failure('StreamIdleTimeout', 'the endpoint does not take the request body'));
   }
 
-  #drained(): void {
-    if (this.#over) return;
-    if (this.#sourceOver) {
-      this.#sending.extend();
-      return;
-    }
-    this.#sending.clear();
-    this.#source.resume();
-  }
-
-  /** All data is sent: END_STREAM follows, on the trailers or on an empty frame. */
-  #finish(): void {
-    if (this.#over) return;
-    try {
-      this.#stream.sendTrailers(fieldsObject(trailerFields(this.#trailers)));
-    } catch (error) {
-      this.#fail(failure('InvalidUpstreamRequest', error));
-      return;
-    }
-    this.#over = true;
-    this.#sending.clear();
-    this.#owner.uploadSent();
-  }
-
   #fail(error: ProxyError): void {
     if (this.#over) return;
     this.stop();
-    this.#owner.uploadFailed(error);
+    this.#failed(error);
   }
-}
-
-/** As node:http2 takes trailers: repeated fields are lists. */
-function fieldsObject(list: RawHeaders): Record<string, string[]> {
-  const fields: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
-  for (let i = 0; i < list.length; i += 2) (fields[(list[i] as string).toLowerCase()] ??= []).push(list[i + 1] as string);
-  return fields;
 }

@@ -1,4 +1,4 @@
-// The client for HTTP/2 endpoints, clear text with prior knowledge and TLS, on Node's sessions: gRPC and everything else
+// The client for HTTP/2 endpoints, clear text with prior knowledge and TLS: gRPC and everything else
 // that needs trailers in both directions and resets that are told from ends.
 import type { Cluster, Endpoint } from '../table/cluster.ts';
 import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamRequest } from './call.ts';

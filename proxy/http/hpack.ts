@@ -1,0 +1,209 @@
+// Header compression of HTTP/2 (RFC 7541): a decoder with its dynamic table, and an encoder without one. What an encoder
+// does not put into the table nobody can guess from sizes, and it costs the other side no memory.
+import type { RawHeaders } from './exchange.ts';
+import { decodeHuffman } from './huffman.ts';
+
+/** RFC 7541 Appendix A, as name and value in turns; index 1 stands first. */
+const STATIC: readonly string[] = [
+  ':authority', '', ':method', 'GET', ':method', 'POST', ':path', '/', ':path', '/index.html', ':scheme', 'http', ':scheme', 'https',
+  ':status', '200', ':status', '204', ':status', '206', ':status', '304', ':status', '400', ':status', '404', ':status', '500',
+  'accept-charset', '', 'accept-encoding', 'gzip, deflate', 'accept-language', '', 'accept-ranges', '', 'accept', '',
+  'access-control-allow-origin', '', 'age', '', 'allow', '', 'authorization', '', 'cache-control', '', 'content-disposition', '',
+  'content-encoding', '', 'content-language', '', 'content-length', '', 'content-location', '', 'content-range', '', 'content-type', '',
+  'cookie', '', 'date', '', 'etag', '', 'expect', '', 'expires', '', 'from', '', 'host', '', 'if-match', '', 'if-modified-since', '',
+  'if-none-match', '', 'if-range', '', 'if-unmodified-since', '', 'last-modified', '', 'link', '', 'location', '', 'max-forwards', '',
+  'proxy-authenticate', '', 'proxy-authorization', '', 'range', '', 'referer', '', 'refresh', '', 'retry-after', '', 'server', '',
+  'set-cookie', '', 'strict-transport-security', '', 'transfer-encoding', '', 'user-agent', '', 'vary', '', 'via', '', 'www-authenticate', '',
+];
+const STATIC_COUNT = STATIC.length / 2;
+/** What an entry counts beside its octets (RFC 7541 §4.1, RFC 9113 §6.5.2). */
+const ENTRY_OVERHEAD = 32;
+/** SETTINGS_HEADER_TABLE_SIZE where nobody says otherwise, and nobody here does. */
+const TABLE_BYTES = 4096;
+
+/** A block that is no HPACK: the connection's tables can never agree again. */
+export class HpackError extends Error {}
+
+export class HpackDecoder {
+  /** The last block held more than is allowed; what was over is not in its list. */
+  tooLarge = false;
+  readonly #maxBytes: number;
+  readonly #maxFields: number;
+  /** Newest entry last, name and value in turns. */
+  readonly #table: string[] = [];
+  #tableBytes = 0;
+  #tableLimit = TABLE_BYTES;
+  #block: Buffer = Buffer.alloc(0);
+  #at = 0;
+
+  /** Limits of one list of fields: octets as SETTINGS_MAX_HEADER_LIST_SIZE counts them, and number. */
+  constructor(maxBytes: number, maxFields: number) {
+    this.#maxBytes = maxBytes;
+    this.#maxFields = maxFields;
+  }
+
+  /** The fields of a whole block, in order. Throws `HpackError`. */
+  decode(block: Buffer): RawHeaders {
+    const fields: RawHeaders = [];
+    let bytes = 0;
+    this.tooLarge = false;
+    this.#block = block;
+    this.#at = 0;
+    while (this.#at < block.length) {
+      const first = block[this.#at] as number;
+      let name: string;
+      let value: string;
+      if (first >= 0x80) {
+        const index = this.#integer(7);
+        name = this.#entry(index, 0);
+        value = this.#entry(index, 1);
+      } else if (first >= 0x20 && first < 0x40) {
+        if (fields.length > 0 || this.tooLarge) throw new HpackError('a table size within a block');
+        this.#resize(this.#integer(5));
+        continue;
+      } else {
+        const remember = first >= 0x40;
+        const index = this.#integer(remember ? 6 : 4);
+        name = index === 0 ? this.#string() : this.#entry(index, 0);
+        value = this.#string();
+        if (remember) this.#remember(name, value);
+      }
+      bytes += name.length + value.length + ENTRY_OVERHEAD;
+      if (bytes > this.#maxBytes || fields.length >= this.#maxFields * 2) this.tooLarge = true;
+      else fields.push(name, value);
+    }
+    return fields;
+  }
+
+  /** `part`: 0 the name, 1 the value. */
+  #entry(index: number, part: 0 | 1): string {
+    if (index === 0) throw new HpackError('index 0');
+    if (index <= STATIC_COUNT) return STATIC[(index - 1) * 2 + part] as string;
+    const text = this.#table[this.#table.length - (index - STATIC_COUNT) * 2 + part];
+    if (text === undefined) throw new HpackError('an index without entry');
+    return text;
+  }
+
+  #remember(name: string, value: string): void {
+    this.#tableBytes += name.length + value.length + ENTRY_OVERHEAD;
+    this.#table.push(name, value);
+    this.#evict();
+  }
+
+  #resize(limit: number): void {
+    if (limit > TABLE_BYTES) throw new HpackError('a table larger than is allowed');
+    this.#tableLimit = limit;
+    this.#evict();
+  }
+
+  #evict(): void {
+    const table = this.#table;
+    let gone = 0;
+    while (this.#tableBytes > this.#tableLimit) {
+      this.#tableBytes -= (table[gone] as string).length + (table[gone + 1] as string).length + ENTRY_OVERHEAD;
+      gone += 2;
+    }
+    if (gone > 0) table.splice(0, gone);
+  }
+
+  /** RFC 7541 §5.1; the prefix has this many bits. */
+  #integer(prefix: number): number {
+    const mask = (1 << prefix) - 1;
+    let value = this.#octet() & mask;
+    if (value < mask) return value;
+    for (let shift = 0; shift <= 21; shift += 7) {
+      const octet = this.#octet();
+      value += (octet & 0x7f) << shift;
+      if (octet < 0x80) return value;
+    }
+    throw new HpackError('an integer that is too large');
+  }
+
+  #string(): string {
+    const coded = (this.#block[this.#at] as number) >= 0x80;
+    const length = this.#integer(7);
+    const start = this.#at;
+    const end = start + length;
+    if (end > this.#block.length) throw new HpackError('a string beyond the block');
+    this.#at = end;
+    if (!coded) return this.#block.toString('latin1', start, end);
+    const text = decodeHuffman(this.#block, start, end);
+    if (text === undefined) throw new HpackError('a string that is not Huffman-coded');
+    return text;
+  }
+
+  #octet(): number {
+    const octet = this.#block[this.#at++];
+    if (octet === undefined) throw new HpackError('a block that ends too early');
+    return octet;
+  }
+}
+
+/** Index of each name that the static table has. */
+const NAME_INDEX = new Map<string, number>();
+/** Index of each pair of name and value that a request is likely to have. */
+const PAIR_INDEX = new Map<string, number>();
+STATIC.forEach((text, at) => {
+  if (at % 2 === 1) return;
+  const index = at / 2 + 1;
+  if (!NAME_INDEX.has(text)) NAME_INDEX.set(text, index);
+  if (STATIC[at + 1] !== '') PAIR_INDEX.set(`${text}\n${STATIC[at + 1]}`, index);
+});
+
+const INDEXED = 0x80;
+const NOT_REMEMBERED = 0x00;
+/** No proxy on the way may put it into a table either (RFC 7541 §7.1.3). */
+const NEVER_REMEMBERED = 0x10;
+const SECRET = new Set(['authorization', 'cookie', 'set-cookie', 'proxy-authorization']);
+
+/** What an encoder without table says at the beginning of its first block. */
+export const NO_TABLE = Buffer.from([0x20]);
+
+/** A block for these fields, which must be fit for HTTP/2; names are made lower-case. One octet per character. */
+export function encodeFields(fields: RawHeaders): Buffer {
+  let size = 0;
+  for (const text of fields) size += text.length + 6;
+  const block = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = (fields[i] as string).toLowerCase();
+    const value = fields[i + 1] as string;
+    const pair = name.charCodeAt(0) === 58 ? PAIR_INDEX.get(`${name}\n${value}`) : undefined;
+    if (pair !== undefined) {
+      block[at++] = INDEXED | pair;
+      continue;
+    }
+    const kind = SECRET.has(name) ? NEVER_REMEMBERED : NOT_REMEMBERED;
+    const index = NAME_INDEX.get(name);
+    if (index === undefined) {
+      block[at++] = kind;
+      at = putString(block, at, name);
+    } else {
+      at = putInteger(block, at, kind, 4, index);
+    }
+    at = putString(block, at, value);
+  }
+  return block.subarray(0, at);
+}
+
+function putString(block: Buffer, start: number, text: string): number {
+  const at = putInteger(block, start, 0, 7, text.length);
+  return at + block.write(text, at, 'latin1');
+}
+
+function putInteger(block: Buffer, start: number, flags: number, prefix: number, value: number): number {
+  const mask = (1 << prefix) - 1;
+  let at = start;
+  if (value < mask) {
+    block[at++] = flags | value;
+    return at;
+  }
+  block[at++] = flags | mask;
+  let rest = value - mask;
+  while (rest >= 0x80) {
+    block[at++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  block[at++] = rest;
+  return at;
+}

@@ -1,0 +1,82 @@
+// Cuts what arrives on an HTTP/2 connection into frames (RFC 9113 §4.1), out of whatever pieces it comes in. Nothing is
+// copied but a frame that comes in several pieces.
+import { FRAME_HEAD_BYTES, MAX_FRAME_BYTES } from './http2-frames.ts';
+
+const EMPTY = Buffer.alloc(0);
+
+/** Takes one frame. The payload is a view of what was read. What it throws goes to whoever pushes. */
+export type OnFrame = (type: number, flags: number, stream: number, payload: Buffer) => void;
+
+export class FrameReader {
+  readonly #onFrame: OnFrame;
+  /** A frame of which only a part has come, with its head. */
+  #partial: Buffer = EMPTY;
+  #have = 0;
+
+  constructor(onFrame: OnFrame) {
+    this.#onFrame = onFrame;
+  }
+
+  /** False: a frame is larger than is allowed; nothing may be pushed behind it. */
+  push(chunk: Buffer): boolean {
+    let at = 0;
+    if (this.#have > 0) {
+      at = this.#complete(chunk);
+      if (at < 0) return false;
+      if (this.#have > 0) return true;
+    }
+    while (chunk.length - at >= FRAME_HEAD_BYTES) {
+      const length = lengthAt(chunk, at);
+      if (length > MAX_FRAME_BYTES) return false;
+      const end = at + FRAME_HEAD_BYTES + length;
+      if (end > chunk.length) break;
+      this.#give(chunk, at, end);
+      at = end;
+    }
+    if (at < chunk.length) this.#keep(chunk, at);
+    return true;
+  }
+
+  /** Completes the partial frame out of `chunk`; how far that was read, -1 if the frame is too large. */
+  #complete(chunk: Buffer): number {
+    let at = 0;
+    if (this.#have < FRAME_HEAD_BYTES) {
+      at = chunk.copy(this.#partial, this.#have, 0, FRAME_HEAD_BYTES - this.#have);
+      this.#have += at;
+      if (this.#have < FRAME_HEAD_BYTES) return at;
+    }
+    const length = lengthAt(this.#partial, 0);
+    if (length > MAX_FRAME_BYTES) return -1;
+    const whole = FRAME_HEAD_BYTES + length;
+    if (this.#partial.length < whole) {
+      const larger = Buffer.allocUnsafe(whole);
+      this.#partial.copy(larger, 0, 0, this.#have);
+      this.#partial = larger;
+    }
+    const taken = chunk.copy(this.#partial, this.#have, at, at + whole - this.#have);
+    at += taken;
+    this.#have += taken;
+    if (this.#have < whole) return at;
+    this.#have = 0;
+    const frame = this.#partial;
+    this.#partial = EMPTY;
+    this.#give(frame, 0, whole);
+    return at;
+  }
+
+  #keep(chunk: Buffer, at: number): void {
+    const have = chunk.length - at;
+    const wanted = have < FRAME_HEAD_BYTES ? FRAME_HEAD_BYTES : FRAME_HEAD_BYTES + lengthAt(chunk, at);
+    this.#partial = Buffer.allocUnsafe(wanted);
+    chunk.copy(this.#partial, 0, at);
+    this.#have = have;
+  }
+
+  #give(bytes: Buffer, at: number, end: number): void {
+    this.#onFrame(bytes[at + 3] as number, bytes[at + 4] as number, bytes.readUInt32BE(at + 5) & 0x7fffffff, bytes.subarray(at + FRAME_HEAD_BYTES, end));
+  }
+}
+
+function lengthAt(bytes: Buffer, at: number): number {
+  return ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
+}
