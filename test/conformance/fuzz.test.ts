@@ -1,0 +1,33 @@
+// A short, fixed run of the fuzzer. `npm run fuzz` has the long one, with a new seed each time.
+import test from 'ava';
+import { fuzz } from './fuzz/run.ts';
+import { fuzzStream } from './fuzz/streams.ts';
+import { minimise } from './fuzz/minimise.ts';
+import { pieces, streamOf } from './support/stream.ts';
+
+const SEED = 20_261_123;
+/** 25 seconds at most: on a slow machine fewer streams, and always the same first ones. */
+const BUDGET_MS = 25_000;
+
+test('mutated streams are refused or understood as llhttp understands them, and reach the endpoint as they are answered', async (t) => {
+  t.timeout(BUDGET_MS * 3);
+  const report = await fuzz({ seed: SEED, streams: 30_000, ms: BUDGET_MS });
+  t.log(`${report.streams} streams of seed ${SEED} in ${Math.round(report.ms / 1000)} s, ${report.forwarded} requests forwarded, ${report.refused} streams refused`);
+  t.deepEqual(report.violations, []);
+  t.true(report.streams > 1_000);
+  t.true(report.forwarded > report.streams / 10, 'enough of them are served');
+  t.true(report.refused > report.streams / 10, 'enough of them are refused');
+});
+
+test('the same seed and number give the same stream', (t) => {
+  for (const index of [0, 1, 12_345]) t.deepEqual(fuzzStream(SEED, index), fuzzStream(SEED, index));
+  t.notDeepEqual(fuzzStream(SEED, 0), fuzzStream(SEED, 1));
+  t.notDeepEqual(fuzzStream(SEED, 0), fuzzStream(SEED + 1, 0));
+});
+
+test('a stream is made as small as it still shows what is wrong', async (t) => {
+  const stream = streamOf(`${'x'.repeat(100)}A${'y'.repeat(57)}B${'z'.repeat(31)}`, [3, 120]);
+  const small = await minimise(stream, (candidate) => Promise.resolve(/A.*B/.test(candidate.bytes.toString('latin1'))));
+  t.is(small.bytes.toString(), 'AB');
+  t.deepEqual(pieces(small).map(String), ['AB']);
+});
