@@ -11,8 +11,8 @@ import type { OwnSnapshot } from '../table/diff.ts';
 import type { WorkerOptions } from '../table/messages.ts';
 import type { Delta, Snapshot } from '../table/snapshot.ts';
 import { Dispatchers } from '../upstream/dispatchers.ts';
+import { selectUpstream } from '../upstream/select.ts';
 import { tunneller } from '../upstream/upgrade.ts';
-import { UndiciUpstream } from '../upstream/undici-upstream.ts';
 import { Clusters } from './clusters.ts';
 import type { Connection, Refusal, ServerContext } from './context.ts';
 import { Deadlines } from '../time/deadlines.ts';
@@ -67,7 +67,7 @@ export class Server implements ServerContext {
     this.#service = {
       table: compileTable(empty).table,
       clusters: new Clusters(this.#snapshot, forwarding),
-      upstream: new UndiciUpstream(this.#dispatchers),
+      upstream: selectUpstream(this.#dispatchers),
       tunnels: new Tunnels(tunneller(this.#dispatchers.connector)),
       plans: new ForwardPlans({ timeouts, maxBodyBytes: options.limits.bodyBytes, forwarding }),
       observers,
