@@ -25,8 +25,8 @@ export interface ServerContext {
 }
 
 export interface Connection {
-  /** Finish what is under way, take nothing new, then close. */
-  drain(): void;
+  /** Finish what is under way, answer what is on its way within `idleMs`, then close. */
+  drain(idleMs: number): void;
   destroy(): void;
 }
 

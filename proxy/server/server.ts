@@ -37,6 +37,8 @@ import { Staples } from './tls-staples.ts';
 import { Tunnels } from './tunnel.ts';
 
 const OVERLOAD: Reply = { ...plainReply(503, 'Overload', 'this proxy has more to do than it can'), headers: ['content-type', 'text/plain; charset=utf-8', 'retry-after', '1'] };
+/** How long an idle connection waits for one last request when the worker drains. */
+const DRAIN_IDLE_MS = 4_000;
 
 export class Server implements ServerContext {
   readonly limits: Limits;
@@ -181,7 +183,8 @@ export class Server implements ServerContext {
   async drain(graceMs: number): Promise<void> {
     this.draining = true;
     this.#listeners.close();
-    for (const connection of this.#connections) connection.drain();
+    const idleMs = Math.min(DRAIN_IDLE_MS, graceMs / 2);
+    for (const connection of this.#connections) connection.drain(idleMs);
     this.#service.tunnels.drain(graceMs);
     const deadline = performance.now() + graceMs;
     while ((this.#connections.size > 0 || this.#service.tunnels.size > 0) && performance.now() < deadline) {

@@ -1,0 +1,139 @@
+// Pods come and go under load, as in a rolling update: what is told late, in time, or when nobody else is left. With SOAK=1
+// (npm run soak) in full length.
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import type { Endpoint } from '../../../proxy/table/cluster.ts';
+import { endpoint, simpleTable, startDataPlane } from '../../support/data-plane.ts';
+import type { DataPlane } from '../../support/data-plane.ts';
+import { crowd } from '../../support/forward-plane.ts';
+import { exchangeRaw, statusOf } from '../../support/raw-client.ts';
+
+const FULL = process.env['SOAK'] === '1';
+
+interface Pod {
+  readonly port: number;
+  /** Ends it as the system ends a process: listening socket and connections at once. */
+  exit(): void;
+}
+
+async function startPod(t: ExecutionContext): Promise<Pod> {
+  const server = http.createServer((request, response) => {
+    request.resume();
+    request.on('end', () => setTimeout(() => response.end(`from ${port}`), Math.random() * 6));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const exit = (): void => {
+    server.close();
+    server.closeAllConnections();
+  };
+  t.teardown(exit);
+  return { port, exit };
+}
+
+class Deployment {
+  readonly #t: ExecutionContext;
+  readonly plane: DataPlane;
+  #pods: readonly Pod[];
+  #listed: readonly Endpoint[];
+
+  constructor(t: ExecutionContext, plane: DataPlane, pods: readonly Pod[]) {
+    this.#t = t;
+    this.plane = plane;
+    this.#pods = pods;
+    this.#listed = pods.map(({ port }) => endpoint(port));
+  }
+
+  static async start(t: ExecutionContext, size: number): Promise<Deployment> {
+    const pods = await Promise.all(Array.from({ length: size }, () => startPod(t)));
+    const plane = await startDataPlane(simpleTable(pods.map(({ port }) => endpoint(port))), { forwarding: { requestBuffering: true } });
+    t.teardown(() => plane.close());
+    return new Deployment(t, plane, pods);
+  }
+
+  /** The EndpointSlice says so from now on. */
+  async list(endpoints: readonly Endpoint[]): Promise<void> {
+    this.#listed = endpoints;
+    await this.plane.swap({ endpoints: { 'test/web:80': endpoints } });
+  }
+
+  /** Replaces every pod, one after the other. `leave` is given the old pod and what the EndpointSlice is to say of it. */
+  async roll(leave: (pod: Pod, say: (change: Partial<Endpoint> | 'gone') => Promise<void>) => Promise<void>): Promise<void> {
+    for (const old of this.#pods) {
+      const next = await startPod(this.#t);
+      await this.list([...this.#listed, endpoint(next.port)]);
+      await leave(old, (change) => this.list(this.#listed.flatMap((each) => (each.port !== old.port ? [each] : change === 'gone' ? [] : [{ ...each, ...change }]))));
+      this.#pods = [...this.#pods.filter((pod) => pod !== old), next];
+    }
+  }
+}
+
+for (const { delayMs, rounds } of [{ delayMs: 0, rounds: FULL ? 10 : 3 }, { delayMs: 100, rounds: FULL ? 10 : 2 }, { delayMs: 1_000, rounds: FULL ? 10 : 1 }]) {
+  test.serial(`${rounds} rolling updates of three pods that exit at once, which is told ${delayMs} ms later, lose no GET`, async (t) => {
+    t.timeout(120_000);
+    const deployment = await Deployment.start(t, 3);
+    const { port } = deployment.plane;
+    const seconds = rounds * 3 * (0.15 + delayMs / 1000);
+    const gets = crowd(port, { count: Math.ceil(seconds * 400), clients: 24, rate: 400 });
+    const posts = crowd(port, { count: Math.ceil(seconds * 80), clients: 6, rate: 80, method: 'POST', body: 'hello' });
+    for (let round = 0; round < rounds; round++) {
+      await deployment.roll(async (pod, say) => {
+        pod.exit();
+        await pause(delayMs);
+        await say('gone');
+        await pause(120);
+      });
+    }
+    const outcomes = await gets;
+    t.deepEqual([...outcomes.keys()], ['200'], JSON.stringify([...outcomes]));
+    const posted = await posts;
+    // A POST that an endpoint has begun to read when it dies cannot be sent again.
+    const lost = [...posted].filter(([what]) => what !== '200');
+    t.true(lost.every(([what]) => what === '502'), JSON.stringify(lost));
+    const unexplained = deployment.plane.log.filter(({ exchange, status }) => status === 502 && exchange.attempts.at(-1)?.error !== 'UpstreamConnectionTermination');
+    t.deepEqual(unexplained.map(({ exchange }) => exchange.attempts), []);
+    t.log(`GET ${JSON.stringify([...outcomes])}, POST ${JSON.stringify([...posted])}`);
+  });
+}
+
+test.serial('pods that are told of first and exit later lose nothing, whatever the method', async (t) => {
+  t.timeout(120_000);
+  const rounds = FULL ? 10 : 2;
+  const graceMs = FULL ? 1_000 : 300;
+  const deployment = await Deployment.start(t, 3);
+  const { port } = deployment.plane;
+  const seconds = (rounds * 3 * (graceMs + 30)) / 1000;
+  const crowds = (['GET', 'POST', 'PUT', 'DELETE'] as const).map((method) =>
+    crowd(port, { count: Math.ceil(seconds * 150), clients: 8, rate: 150, method, ...(method === 'POST' || method === 'PUT' ? { body: 'hello' } : {}) }),
+  );
+  for (let round = 0; round < rounds; round++) {
+    await deployment.roll(async (pod, say) => {
+      await say({ ready: false, terminating: true });
+      await pause(graceMs);
+      pod.exit();
+      await say('gone');
+    });
+  }
+  for (const outcomes of await Promise.all(crowds)) t.deepEqual([...outcomes.keys()], ['200'], JSON.stringify([...outcomes]));
+  t.log(`${deployment.plane.log.length} requests of four methods`);
+});
+
+test.serial('the only pod is still asked while it terminates and serves; when it is gone the answer is 503 at once', async (t) => {
+  const seconds = FULL ? 20 : 1.5;
+  const deployment = await Deployment.start(t, 1);
+  const { port, log } = deployment.plane;
+  const [only] = deployment.plane.server.snapshot.endpoints['test/web:80']!;
+  await deployment.list([{ ...only!, ready: false, terminating: true }]);
+  const outcomes = await crowd(port, { count: Math.ceil(seconds * 300), clients: 16, rate: 300 });
+  t.deepEqual([...outcomes.keys()], ['200']);
+  await deployment.list([]);
+  const startedAt = performance.now();
+  const { message, client } = await exchangeRaw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  client.destroy();
+  t.is(statusOf(message), 503);
+  t.is(log.at(-1)!.reason, 'NoHealthyUpstream');
+  t.true(performance.now() - startedAt < 100);
+});
