@@ -83,11 +83,13 @@ export class Fairlead {
       onWorkerExit: (index, reason, expected) => this.#workerExit(index, reason, expected),
     });
     this.#dns = new DnsWatcher(settings.dnsServers, () => this.#changed([]));
-    const { controllerClass, ingressClass, watchIngressWithoutClass, defaultBackendService, defaultSslCertificate, clusterDefaults } = settings;
+    const { controllerClass, ingressClass, watchIngressWithoutClass, defaultBackendService, defaultSslCertificate, hsts, sslPassthrough, clusterDefaults } = settings;
     const pipeline = new Pipeline({
       controllerClass, ingressClass, watchIngressWithoutClass, clusterDefaults,
       ...(defaultBackendService === undefined ? {} : { defaultBackendService }),
       ...(defaultSslCertificate === undefined ? {} : { defaultSslCertificate }),
+      ...(hsts === undefined ? {} : { hsts }),
+      sslPassthrough,
       selfSigned: this.#selfSigned,
       listeners: listenersOf(settings),
     });

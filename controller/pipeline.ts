@@ -7,6 +7,7 @@ import type { Sections } from '../proxy/table/snapshot.ts';
 import { Clusters } from './build/clusters.ts';
 import { buildHost } from './build/host.ts';
 import { LiveSections } from './build/live-sections.ts';
+import { SecretReader } from './build/secrets.ts';
 import type { Touched } from './build/live-sections.ts';
 import { annotate } from './dialects/ingress-nginx/annotate.ts';
 import { Certificates } from './dialects/ingress/certificates.ts';
@@ -43,6 +44,10 @@ export interface PipelineSettings {
   readonly selfSigned: Certificate;
   /** Every virtual host is served on all of them. `tls.defaultCertificate` is filled in here. */
   readonly listeners: readonly Listener[];
+  /** Value of Strict-Transport-Security for hosts with a certificate of their own; absent: it is not sent. */
+  readonly hsts?: string;
+  /** False: no host is passed through. */
+  readonly sslPassthrough?: boolean;
   /** For clusters of which nobody says more. */
   readonly clusterDefaults?: ClusterDefaults;
   /** Milliseconds since the epoch, for warnings about expiry when a Secret is read; the system's clock if absent. */
@@ -71,6 +76,7 @@ export class Pipeline {
   readonly #ingresses: Ingresses;
   readonly #certificates: Certificates;
   readonly #clusters: Clusters;
+  readonly #secretReader: SecretReader;
   /** Hostname → Services that its routes name. */
   readonly #serviceUsers = new Dependents();
   /** Hostname → upstreams that its routes lead to. */
@@ -87,6 +93,7 @@ export class Pipeline {
       { put: (certificate) => this.#table.put('certificates', certificate.name, certificate), remove: (name) => this.#table.remove('certificates', name) },
       settings.now ?? Date.now,
     );
+    this.#secretReader = new SecretReader(settings.now ?? Date.now);
     this.#clusters = new Clusters(this.#table, this.#problems, settings.clusterDefaults ?? CLUSTER_DEFAULTS);
   }
 
@@ -154,6 +161,7 @@ export class Pipeline {
       this.#clusters.use(hostname, new Map());
       this.#serviceUsers.set(hostname, new Set());
       this.#upstreamUsers.set(hostname, new Set());
+      this.#certificates.use(hostname, new Set(), new Map(), state.objects.Secret);
       return [];
     }
     const built = buildHost(key, model, {
@@ -162,11 +170,16 @@ export class Pipeline {
       certificate,
       service: (service) => state.objects.Service.get(service),
       upstream: (upstream) => this.#upstreams.settings(upstream),
+      secret: (secret) => state.objects.Secret.get(secret),
+      secretReader: this.#secretReader,
+      hsts: this.#settings.hsts,
+      passthrough: this.#settings.sslPassthrough ?? true,
     });
     this.#table.put('virtualHosts', key, built.virtualHost);
     this.#clusters.use(hostname, built.clusters);
     this.#serviceUsers.set(hostname, built.services);
     this.#upstreamUsers.set(hostname, built.upstreams);
+    this.#certificates.use(hostname, built.secrets, built.certificates, state.objects.Secret);
     return [...problems, ...built.problems];
   }
 

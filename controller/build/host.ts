@@ -1,14 +1,20 @@
 // One hostname of the model → one VirtualHost of the table: backends become clusters, conditional filters are decided,
 // routes are put in matching order, and a route that the proxy's own compiler does not take is left out with a Problem.
 import { compareRoutes } from '../../proxy/match/precedence.ts';
+import type { Certificate } from '../../proxy/table/certificate.ts';
+import type { FilterSpec } from '../../proxy/table/filter.ts';
 import type { Action, Route, VirtualHost, WeightedCluster } from '../../proxy/table/route.ts';
-import type { Service } from '../kube/objects.ts';
+import type { Secret, Service } from '../kube/objects.ts';
+import { hostText } from '../model/assemble.ts';
 import type { HostModel } from '../model/assemble.ts';
 import type { Problem } from '../model/problem.ts';
 import { resolveBackend } from '../model/services.ts';
 import type { ClusterRef } from '../model/services.ts';
-import type { ActionIntent, BackendRef, RouteIntent, UpstreamSettings } from '../model/translation.ts';
+import type { ActionIntent, BackendRef, ConnectionProfile, RouteIntent, UpstreamSettings } from '../model/translation.ts';
 import { upstreamKey } from '../model/upstreams.ts';
+import { buildConnection, buildEncryption, closedRoute, isChallenge } from './connection.ts';
+import type { BuiltConnection, SecretUse } from './connection.ts';
+import type { SecretReader } from './secrets.ts';
 import { tried } from './trial.ts';
 
 /** What a hostname is built with. */
@@ -23,6 +29,13 @@ export interface HostContext {
   service(key: string): Service | undefined;
   /** By `upstreamKey`. */
   upstream(key: string): UpstreamSettings;
+  /** By `namespace/name`. */
+  secret(key: string): Secret | undefined;
+  readonly secretReader: SecretReader;
+  /** Value of Strict-Transport-Security for hosts with a certificate; undefined: it is not sent. */
+  readonly hsts: string | undefined;
+  /** False: no host is passed through. */
+  readonly passthrough: boolean;
 }
 
 export interface BuiltHost {
@@ -33,6 +46,10 @@ export interface BuiltHost {
   readonly services: ReadonlySet<string>;
   /** The same for upstreams. */
   readonly upstreams: ReadonlySet<string>;
+  /** The same for Secrets. */
+  readonly secrets: ReadonlySet<string>;
+  /** Client certificates that its clusters show to endpoints, by name. */
+  readonly certificates: ReadonlyMap<string, Certificate>;
   readonly problems: readonly Problem[];
 }
 
@@ -43,22 +60,61 @@ interface Building {
   readonly services: Set<string>;
   readonly upstreams: Set<string>;
   readonly problems: Problem[];
+  readonly use: SecretUse;
 }
 
 /** `key`: of the virtual host in the table. */
 export function buildHost(key: string, model: HostModel, context: HostContext): BuiltHost {
-  const building: Building = { context, clusters: new Map(), services: new Set(), upstreams: new Set(), problems: [...model.problems] };
+  const problems: Problem[] = [...model.problems];
+  const use: SecretUse = { reader: context.secretReader, secret: (name) => context.secret(name), secrets: new Set(), certificates: new Map(), problems };
+  const building: Building = { context, clusters: new Map(), services: new Set(), upstreams: new Set(), problems, use };
   const tls = model.tls !== undefined;
   const routes = model.routes.map((route) => buildRoute(route, tls, building));
   if (!routes.some(takesEverything)) routes.push(...buildFallback(model.fallback, tls, building));
-  const { virtualHost, problems } = tried(key, {
+  const connection = model.connection === undefined ? undefined : buildConnection(model.hostname, model.connection, use);
+  const passthrough = passthroughOf(model, routes, building);
+  const tested = tried(key, {
     listeners: context.listeners,
     hostname: model.hostname,
     ...(context.certificate !== undefined && { certificate: context.certificate }),
+    ...(connection?.tls !== undefined && { tls: connection.tls }),
+    ...(passthrough !== undefined && { passthrough }),
     // The sort is stable: what the order of the documentation leaves open is decided by age.
-    routes: routes.sort(compareRoutes),
+    routes: withHostFilters(routes, connection, context).sort(compareRoutes),
   });
-  return { virtualHost, clusters: building.clusters, services: building.services, upstreams: building.upstreams, problems: [...building.problems, ...problems] };
+  const { clusters, services, upstreams } = building;
+  return { virtualHost: tested.virtualHost, clusters, services, upstreams, secrets: use.secrets, certificates: use.certificates, problems: [...problems, ...tested.problems] };
+}
+
+/** What holds for every route of the host, whoever wrote it. */
+function withHostFilters(routes: readonly Route[], connection: BuiltConnection | undefined, { certificate, hsts }: HostContext): Route[] {
+  if (connection?.closed !== undefined) return [closedRoute(connection.closed)];
+  const strict: FilterSpec[] = certificate === undefined || hsts === undefined ? [] : [strictTransport(hsts)];
+  const asked = connection?.filter;
+  if (strict.length === 0 && asked === undefined) return [...routes];
+  return routes.map((route) => {
+    const own = asked === undefined ? [] : [isChallenge(route) ? asked.challenge : asked.usual];
+    return { ...route, filters: [...strict, ...own, ...route.filters] };
+  });
+}
+
+function strictTransport(value: string): FilterSpec {
+  return { type: 'response-headers', config: { set: [{ name: 'Strict-Transport-Security', value }], scheme: 'https' } };
+}
+
+/** The cluster behind the path `/`, if TLS to this host is passed through. */
+function passthroughOf({ connection, hostname }: HostModel, routes: readonly Route[], { context, problems }: Building): string | undefined {
+  const wish = connection?.passthrough;
+  if (wish === undefined) return undefined;
+  const ignored = (message: string): undefined => {
+    problems.push({ severity: 'error', reason: 'PassthroughRefused', origin: wish.origin, message: `${hostText(hostname)}: ${message}; TLS ends here`, effect: 'ValueIgnored' });
+    return undefined;
+  };
+  if (!context.passthrough) return ignored('--enable-ssl-passthrough is off');
+  if (hostname === '*') return ignored('without a hostname connections cannot be told apart');
+  const action = routes.find((route) => takesEverything(route) && route.origin.kind !== 'Flag')?.action;
+  const cluster = action?.type === 'Forward' ? action.clusters[0]?.cluster : undefined;
+  return cluster ?? ignored('no Service stands behind its path /');
 }
 
 function buildRoute({ name, match, filters, tlsFilters, action, origin }: RouteIntent, tls: boolean, building: Building): Route {
@@ -93,12 +149,22 @@ function weighted(backends: readonly BackendRef[], building: Building): Weighted
 
 const NO_CLUSTER: Action = { type: 'Respond', status: 503, body: '', reason: 'NoClusterFound' };
 
-function findCluster(backend: BackendRef, { context, clusters, services, upstreams, problems }: Building): ClusterRef | undefined {
+/** The profile with the Secret that it names in place; `refused`: that cannot be had. */
+function encryptedProfile(profile: ConnectionProfile | undefined, use: SecretUse): ConnectionProfile | undefined | 'refused' {
+  if (profile?.encryption === undefined) return profile;
+  const { encryption, ...others } = profile;
+  const tls = buildEncryption(encryption, use);
+  return tls === undefined ? 'refused' : { ...others, tls };
+}
+
+function findCluster(backend: BackendRef, { context, clusters, services, upstreams, problems, use }: Building): ClusterRef | undefined {
   const key = `${backend.namespace}/${backend.service}`;
   services.add(key);
   const upstream = upstreamKey(backend);
   upstreams.add(upstream);
-  const found = resolveBackend(backend, context.service(key), context.upstream(upstream));
+  const profile = encryptedProfile(backend.profile, use);
+  if (profile === 'refused') return undefined;
+  const found = resolveBackend(profile === backend.profile ? backend : { ...backend, ...(profile !== undefined && { profile }) }, context.service(key), context.upstream(upstream));
   if ('cluster' in found) {
     clusters.set(found.cluster.name, found.cluster);
     return found.cluster;

@@ -18,7 +18,8 @@ export function annotate(ingress: Ingress, translation: Translation): Translatio
   const problems = [...translation.problems, ...reading.problems, ...unread];
   if (unread.some(({ effect }) => effect === 'ObjectRefused')) return { ...translation, hosts: [], tls: [], problems };
   const denied = reading.denied() || unread.some(({ effect }) => effect === 'RouteDenied');
-  const changes = denied ? [denyEveryRoute] : effects.filter((effect) => effect !== undefined);
+  // What holds for whole hosts holds for the routes of others, too: it stays when the routes of this one are denied.
+  const changes = [...effects.filter((effect) => effect !== undefined), ...(denied ? [denyEveryRoute] : [])];
   return { ...changes.reduce((changed, change) => change(changed), translation), problems };
 }
 

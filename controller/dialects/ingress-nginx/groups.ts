@@ -1,20 +1,29 @@
 // Every annotation group, in the order in which their effects are applied.
 import { backendProtocol } from './backend-protocol.ts';
+import { authTls } from './auth-tls.ts';
 import type { AnnotationGroup } from './group.ts';
 import { httpsRedirect } from './https-redirect.ts';
 import { loadBalancing } from './load-balancing.ts';
 import { nextUpstreamGroup } from './next-upstream.ts';
 import { proxy } from './proxy.ts';
+import { proxySsl } from './proxy-ssl.ts';
 import { serviceUpstream } from './service-upstream.ts';
 import { sessionAffinity } from './session-affinity.ts';
+import { sslPassthrough } from './ssl-passthrough.ts';
+import { ssl } from './ssl.ts';
 import { upstreamHash } from './upstream-hash.ts';
 import { upstreamVhost } from './upstream-vhost.ts';
 
 export const GROUPS: readonly AnnotationGroup[] = [
   httpsRedirect,
+  ssl,
+  sslPassthrough,
+  authTls,
   // Before all that changes backends: it may double them.
   backendProtocol,
   upstreamVhost,
+  // After upstream-vhost, which may name whom to verify.
+  proxySsl,
   proxy,
   nextUpstreamGroup,
   serviceUpstream,

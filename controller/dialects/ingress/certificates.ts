@@ -18,6 +18,8 @@ type Secrets = ReadonlyMap<string, Secret>;
 
 /** No hostname holds a blank. */
 const DEFAULT = 'the default certificate';
+/** Before the hostname whose routes and connections use a Secret. */
+const USES = 'uses of ';
 
 export class Certificates {
   readonly #section: CertificateSection;
@@ -45,7 +47,9 @@ export class Certificates {
       for (const user of this.#secretUsers.usersOf(key)) users.add(user);
     }
     const byDefault = users.delete(DEFAULT);
-    return { hostnames: users, byDefault };
+    const hostnames = new Set<string>();
+    for (const user of users) hostnames.add(user.startsWith(USES) ? user.slice(USES.length) : user);
+    return { hostnames, byDefault };
   }
 
   /** `tls`: whose section decides; undefined: the hostname has no TLS of its own. Returns undefined where the default certificate serves. */
@@ -64,6 +68,13 @@ export class Certificates {
     return { certificate: certificate.name, problems: choice.problems };
   }
 
+  /** What a hostname needs beside its own certificate: Secrets that were looked for, and certificates that are shown to endpoints. */
+  use(hostname: string, looked: ReadonlySet<string>, certificates: ReadonlyMap<string, Certificate>, secrets: Secrets): void {
+    const user = USES + hostname;
+    this.#keepSecrets(user, looked, secrets);
+    this.#keepCertificates(user, certificates);
+  }
+
   #read(secret: Secret | undefined): SecretCertificate | undefined {
     if (secret === undefined) return undefined;
     let parsed = this.#parsed.get(secret);
@@ -78,11 +89,14 @@ export class Certificates {
     if (served === undefined) this.#served.delete(user);
     else this.#served.set(user, served);
     this.#keepSecrets(user, looked, secrets);
-    const [before] = this.#certificateUsers.thingsOf(user);
-    if (before === certificate?.name) return;
-    this.#certificateUsers.set(user, new Set(certificate === undefined ? [] : [certificate.name]));
-    if (certificate !== undefined) this.#section.put(certificate);
-    if (before !== undefined && this.#certificateUsers.usersOf(before).size === 0) this.#section.remove(before);
+    this.#keepCertificates(user, new Map(certificate === undefined ? [] : [[certificate.name, certificate]]));
+  }
+
+  #keepCertificates(user: string, certificates: ReadonlyMap<string, Certificate>): void {
+    const before = this.#certificateUsers.thingsOf(user);
+    this.#certificateUsers.set(user, new Set(certificates.keys()));
+    for (const [name, certificate] of certificates) if (!before.has(name)) this.#section.put(certificate);
+    for (const name of before) if (this.#certificateUsers.usersOf(name).size === 0) this.#section.remove(name);
   }
 
   #keepSecrets(user: string, looked: ReadonlySet<string>, secrets: Secrets): void {
