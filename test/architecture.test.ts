@@ -38,7 +38,7 @@ const PARTS: readonly Part[] = [
   { files: 'controller/files.ts', may: ['controller/files/', 'controller/kube/', 'controller/model/', 'proxy/table/', 'yaml', 'node:*'] },
   { files: 'controller/files/', may: ['controller/kube/', 'controller/model/', 'proxy/table/', 'yaml', 'node:*'] },
   { files: 'controller/dialects/', may: ['proxy/table/', 'proxy/http/', 'proxy/filters/', 'proxy/match/', 'controller/model/', 'controller/kube/objects.ts', 'controller/kube/state.ts', 'certs/', 're2js', 'node:net', 'node:crypto', 'node:util'] },
-  { files: 'controller/build/', may: ['certs/', 'proxy/table/', 'proxy/http/', 'proxy/match/', 'proxy/filters/', 'controller/model/', 'controller/kube/objects.ts', 'controller/kube/state.ts', 'node:util'] },
+  { files: 'controller/build/', may: ['certs/', 'proxy/table/', 'proxy/http/', 'proxy/match/', 'proxy/filters/', 'controller/model/', 'controller/kube/objects.ts', 'controller/kube/state.ts', 'node:crypto', 'node:util'] },
   { files: 'controller/pipeline.ts', may: ['proxy/table/', 'controller/model/', 'controller/dialects/', 'controller/build/', 'controller/kube/objects.ts', 'controller/kube/state.ts', 'certs/', 'node:util'] },
   { files: 'controller/publish/', may: ['proxy/table/', 'node:*'] },
   { files: 'controller/admin/', may: ['proxy/table/', 'controller/model/', 'controller/report.ts', 'prom-client', 'node:http', 'node:net'] },
