@@ -46,7 +46,13 @@ function compare(a: string, b: string): number {
 function hostText(host: VirtualHost, sections: Sections): string {
   const certificate = host.certificate === undefined ? '' : `  certificate ${certificateText(host.certificate, sections)}`;
   const rows = host.routes.map((route) => [matchText(route.match), `${filtersText(route)}${actionText(route.action)}`, originText(route.origin)]);
-  return `${shown(host.hostname)}  on ${host.listeners.join('+')}${certificate}\n${columns(rows)}`;
+  return `${shown(host.hostname)}  on ${host.listeners.join('+')}${certificate}${connectionText(host)}\n${columns(rows)}`;
+}
+
+/** What is other than on the listener. */
+function connectionText({ tls, passthrough }: VirtualHost): string {
+  const { clientCertificates: asked, ...others } = tls ?? {};
+  return settings({ passthrough, tls: others, ...(asked !== undefined && { clientCertificates: asked.name, depth: asked.depth, revocation: asked.crlPem === undefined ? undefined : 'checked' }) });
 }
 
 const WIDEST = 60;

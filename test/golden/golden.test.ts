@@ -3,6 +3,7 @@
 //   # --default-backend-service shop/fallback     a flag of PipelineSettings
 //   # dns api.example.com 203.0.113.1             what DNS says of a name (nothing: it does not resolve)
 //   # secret shop/cert *.example.com              a Secret with a certificate for these names, made for the occasion
+//   # authority shop/ca                           a Secret with the certificate of an authority, always the same
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -13,6 +14,7 @@ import type { Problem } from '../../controller/model/problem.ts';
 import type { PipelineSettings } from '../../controller/pipeline.ts';
 import { originText } from '../../proxy/table/origin.ts';
 import { printTable } from '../../proxy/table/print.ts';
+import { authoritySecretYaml } from '../support/fixed-authority.ts';
 import { readManifests, secretYaml } from '../support/manifests.ts';
 import { runOnce } from '../support/pipeline.ts';
 
@@ -60,6 +62,7 @@ function problemText({ severity, reason, origin, message, hint, effect }: Proble
 const FLAGS: ReadonlyMap<string, (value: string) => Partial<PipelineSettings>> = new Map<string, (value: string) => Partial<PipelineSettings>>([
   ['--default-backend-service', (value) => ({ defaultBackendService: value })],
   ['--default-ssl-certificate', (value) => ({ defaultSslCertificate: value })],
+  ['--hsts', (value) => ({ hsts: value })],
   ['--ingress-class', (value) => ({ ingressClass: value })],
   ['--watch-ingress-without-class', (value) => ({ watchIngressWithoutClass: value !== 'false' })],
 ]);
@@ -74,6 +77,7 @@ function readSettings(input: string): { settings: Partial<PipelineSettings>; dns
     const flag = FLAGS.get(word);
     if (flag !== undefined) settings = { ...settings, ...flag(first) };
     if (word === 'dns') dns.set(first, rest.length === 0 ? { error: 'ENOTFOUND' } : { addresses: rest });
+    if (word === 'authority') secrets.push(authoritySecretYaml(first));
     if (word === 'secret') {
       const [namespace = '', name = ''] = first.split('/');
       const { chainPem, keyPem } = selfSigned({ hostnames: rest });
