@@ -136,17 +136,24 @@ function buildAction(intent: ActionIntent, building: Building): Action {
   if (intent.type === 'Redirect' || intent.type === 'Respond') return intent;
   if (intent.type === 'DefaultBackend') return NO_CLUSTER;
   const clusters = weighted(intent.backends, building);
-  const encrypted = intent.encryptedBackends === undefined ? {} : { encryptedClusters: weighted(intent.encryptedBackends, building) };
+  const encryptedClusters = intent.encryptedBackends === undefined ? [] : weighted(intent.encryptedBackends, building);
+  if (clusters === 'refused' || encryptedClusters === 'refused') return DENIED;
+  const encrypted = intent.encryptedBackends === undefined ? {} : { encryptedClusters };
   return clusters.length === 0 ? NO_CLUSTER : { type: 'Forward', clusters, ...encrypted, ...intent.settings };
 }
 
-function weighted(backends: readonly BackendRef[], building: Building): WeightedCluster[] {
-  return backends.flatMap((backend) => {
+/** `refused`: how one of them is to be talked to cannot be had. */
+function weighted(backends: readonly BackendRef[], building: Building): WeightedCluster[] | 'refused' {
+  const found: WeightedCluster[] = [];
+  for (const backend of backends) {
     const cluster = findCluster(backend, building);
-    return cluster === undefined ? [] : [{ cluster: cluster.name, weight: backend.weight }];
-  });
+    if (cluster === 'refused') return cluster;
+    if (cluster !== undefined) found.push({ cluster: cluster.name, weight: backend.weight });
+  }
+  return found;
 }
 
+const DENIED: Action = { type: 'Respond', status: 503, body: '', reason: 'RouteDenied' };
 const NO_CLUSTER: Action = { type: 'Respond', status: 503, body: '', reason: 'NoClusterFound' };
 
 /** The profile with the Secret that it names in place; `refused`: that cannot be had. */
@@ -157,13 +164,13 @@ function encryptedProfile(profile: ConnectionProfile | undefined, use: SecretUse
   return tls === undefined ? 'refused' : { ...others, tls };
 }
 
-function findCluster(backend: BackendRef, { context, clusters, services, upstreams, problems, use }: Building): ClusterRef | undefined {
+function findCluster(backend: BackendRef, { context, clusters, services, upstreams, problems, use }: Building): ClusterRef | undefined | 'refused' {
   const key = `${backend.namespace}/${backend.service}`;
   services.add(key);
   const upstream = upstreamKey(backend);
   upstreams.add(upstream);
   const profile = encryptedProfile(backend.profile, use);
-  if (profile === 'refused') return undefined;
+  if (profile === 'refused') return profile;
   const found = resolveBackend(profile === backend.profile ? backend : { ...backend, ...(profile !== undefined && { profile }) }, context.service(key), context.upstream(upstream));
   if ('cluster' in found) {
     clusters.set(found.cluster.name, found.cluster);

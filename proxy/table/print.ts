@@ -147,9 +147,14 @@ function settings(record: object, prefix = ''): string {
     if (SECRET.test(key) || key.endsWith('Pem')) text += ` ${name}=${HIDDEN}`;
     else if (Array.isArray(value)) text += ` ${name}=${shown(value.every(isScalar) ? value.join(',') : JSON.stringify(withoutSecrets(value)))}`;
     else if (typeof value === 'object' && value !== null) text += settings(value, `${name}.`);
-    else text += ` ${name}=${shown(String(value))}`;
+    else text += ` ${name}=${shown(brief(String(value)))}`;
   }
   return text;
+}
+
+/** A digest is recognised by its beginning. */
+function brief(text: string): string {
+  return /^sha256\/[\da-f]{64}$/.test(text) ? `${text.slice(0, 15)}…` : text;
 }
 
 function isScalar(value: unknown): boolean {
