@@ -5,13 +5,14 @@ import { WebSocket } from 'ws';
 import { echoOf } from './apps.ts';
 import type { Echo } from './apps.ts';
 import type { FetchOptions } from './fetch.ts';
+import { callGrpc, startGrpcApp } from './grpc.ts';
 import { labTest } from './guard.ts';
 import type { Host } from './host.ts';
 import { BIG_FILE, PAGES, digest } from './pages.ts';
 import { startHaproxyBalancer } from './peers/haproxy.ts';
 import { setNftBalancer } from './peers/nft-balancer.ts';
 import type { Target } from './peers/program.ts';
-import { CERTIFICATE, HTTP_NODE_PORT, LOCAL_NODE_PORT, Scene } from './scene.ts';
+import { CERTIFICATE, GRPC_PORT, HTTP_NODE_PORT, LOCAL_NODE_PORT, Scene } from './scene.ts';
 
 let opened: Promise<Scene> | undefined;
 
@@ -132,6 +133,20 @@ labTest('a WebSocket, to the same node and to the other', async (t) => {
   }
 });
 
+labTest('gRPC, unary and streaming, in clear to the same node and to the other, and over TLS', async (t) => {
+  const { cluster } = await scene();
+  const apps = await Promise.all(['web1', 'web3'].map((pod) => startGrpcApp(cluster.pod(pod), GRPC_PORT)));
+  const { ipv4 } = cluster.node(1);
+  const counted = ['1', '2', '3', '4', '5'];
+  try {
+    t.deepEqual(await callGrpc(cluster.client, { address: ipv4, port: 80 }, 'rpc-one.test'), { said: 'web1: hello', counted });
+    t.deepEqual(await callGrpc(cluster.client, { address: ipv4, port: 80 }, 'rpc-two.test'), { said: 'web3: hello', counted });
+    t.deepEqual(await callGrpc(cluster.client, { address: ipv4, port: 443 }, 'rpc-tls.test', CERTIFICATE.chainPem), { said: 'web3: hello', counted });
+  } finally {
+    for (const app of apps) app.close();
+  }
+});
+
 labTest('a body of 1 MB goes through the overlay whole, in both directions', async (t) => {
   const { cluster } = await scene();
   const to = { address: cluster.node(1).ipv4, port: 80 };
@@ -152,3 +167,21 @@ labTest('the pod is told the client\'s own address with externalTrafficPolicy Lo
   }
   t.is(await told(cluster.node(1).ipv4, 80), client.ipv4);
 });
+
+labTest('the pod is told the client\'s own address behind a load balancer with the PROXY protocol', async (t) => {
+  const open = await scene();
+  const { client, lb, nodes: [, node] } = open.cluster;
+  if (node === undefined) throw new Error('there is no second node');
+  await open.startHostNetwork(2, { flags: ['--use-proxy-protocol', '--proxy-protocol-from', `${lb.ipv4}/32`] });
+  await startHaproxyBalancer(lb, 82, [{ address: node.ipv4, port: 80 }], true);
+  const throughBalancer = await ask(client, { address: lb.ipv4, port: 82 }, 'http://one.test/');
+  t.is(throughBalancer.headers['x-forwarded-for'], client.ipv4);
+  // Who is not the load balancer must not say who it is.
+  const direct = await ask(client, { address: node.ipv4, port: 80 }, 'http://one.test/');
+  t.is(direct.headers['x-forwarded-for'], client.ipv4);
+  const claim = `PROXY TCP4 203.0.113.7 ${node.ipv4} 1234 80\r\n`;
+  await t.throwsAsync(async () => {
+    const { status } = await client.fetch('http://one.test/', { to: { address: node.ipv4, port: 80 }, preface: claim });
+    throw new Error(`refused with ${status}`);
+  });
+}, ['haproxy']);

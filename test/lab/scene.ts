@@ -3,7 +3,9 @@
 //
 //   Service web   web1 (node 1), web2 (node 1), web3 (node 2), web4 (node 2)
 //   Service one   web1        Service two   web3            for paths that must stay on a node, or leave it
+//   rpc-one, rpc-two   the same pods, for gRPC
 //   hosts         web.test → web    one.test → one    two.test → two    paths.test /one → one, /two → two    tls.test → web, over TLS
+//                 rpc-one.test, rpc-two.test, rpc-tls.test → gRPC
 //   fairlead      fairlead1 (node 1), fairlead2 (node 2), behind NodePort 30080 (Cluster) and 30081 (Local)
 import { selfSigned } from '../../certs/self-signed.ts';
 import { App } from './apps.ts';
@@ -19,6 +21,8 @@ import type { ClusterSpec, PodSpec, ServiceSpec } from './spec.ts';
 export const HTTP_NODE_PORT = 30080;
 export const LOCAL_NODE_PORT = 30081;
 export const PROXY_NODE_PORT = 30090;
+/** Where a gRPC application listens, if a test starts one. */
+export const GRPC_PORT = 9090;
 const HTTPS_NODE_PORT = 30443;
 
 const APP_PODS: readonly PodSpec[] = [{ name: 'web1', node: 1 }, { name: 'web2', node: 1 }, { name: 'web3', node: 2 }, { name: 'web4', node: 2 }];
@@ -96,16 +100,20 @@ function sceneServices(ipv6: boolean): ServiceSpec[] {
     { name: 'web', clusterIP: '10.96.0.80', port: 80, targetPort: 8080, nodePort: 30800, pods: all },
     { name: 'one', clusterIP: '10.96.0.81', port: 80, targetPort: 8080, pods: ['web1'] },
     { name: 'two', clusterIP: '10.96.0.82', port: 80, targetPort: 8080, pods: ['web3'] },
+    { name: 'rpc-one', clusterIP: '10.96.0.85', port: GRPC_PORT, targetPort: GRPC_PORT, pods: ['web1'] },
+    { name: 'rpc-two', clusterIP: '10.96.0.86', port: GRPC_PORT, targetPort: GRPC_PORT, pods: ['web3'] },
     { name: 'empty', clusterIP: '10.96.0.83', port: 80, targetPort: 8080, nodePort: 30803, pods: [] },
     { name: 'proxy', clusterIP: '10.96.0.84', port: 80, targetPort: 80, nodePort: PROXY_NODE_PORT, pods: [PROXY_POD.name] },
     { name: 'fairlead', clusterIP: '10.96.0.90', nodePort: HTTP_NODE_PORT, ...fairlead },
     { name: 'fairlead-local', clusterIP: '10.96.0.91', nodePort: LOCAL_NODE_PORT, externalTrafficPolicy: 'Local', ...fairlead },
     { name: 'fairlead-tls', clusterIP: '10.96.0.92', nodePort: HTTPS_NODE_PORT, ...fairlead, port: 443, targetPort: 8443 },
   ];
-  return ipv6 ? services.map((service, index) => ({ ...service, family: 'IPv6', clusterIP: `fd00:10:96::${80 + index}` })) : services;
+  return ipv6 ? services.map((service, index) => ({ ...service, family: 'IPv6', clusterIP: `fd00:10:96::${index + 1}` })) : services;
 }
 
-export const CERTIFICATE = selfSigned({ hostnames: ['tls.test'] });
+export const CERTIFICATE = selfSigned({ hostnames: ['tls.test', 'rpc-tls.test'] });
+
+const GRPC = { 'nginx.ingress.kubernetes.io/backend-protocol': 'GRPC' };
 
 const INGRESSES: readonly IngressSpec[] = [
   { name: 'web', host: 'web.test', paths: { '/': 'web' } },
@@ -113,4 +121,7 @@ const INGRESSES: readonly IngressSpec[] = [
   { name: 'two', host: 'two.test', paths: { '/': 'two' } },
   { name: 'paths', host: 'paths.test', paths: { '/one': 'one', '/two': 'two' } },
   { name: 'tls', host: 'tls.test', paths: { '/': 'web' }, certificate: CERTIFICATE },
+  { name: 'rpc-one', host: 'rpc-one.test', paths: { '/': 'rpc-one' }, annotations: GRPC },
+  { name: 'rpc-two', host: 'rpc-two.test', paths: { '/': 'rpc-two' }, annotations: GRPC },
+  { name: 'rpc-tls', host: 'rpc-tls.test', paths: { '/': 'rpc-two' }, annotations: GRPC, certificate: CERTIFICATE },
 ];
