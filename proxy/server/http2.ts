@@ -4,14 +4,14 @@ import { constants, performServerHandshake } from 'node:http2';
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { parseAuthority } from '../http/authority.ts';
-import type { BodySink, BodySource, Exchange, ProxyError, RawHeaders, ResponseWriter } from '../http/exchange.ts';
-import { trailerFields } from '../http/fields.ts';
+import type { BodySink, BodySource, Exchange, ProxyError, RawHeaders } from '../http/exchange.ts';
 import { clientOf, requestId } from '../http/forwarded.ts';
 import { reasonPhrase } from '../http/status.ts';
 import { isFieldValue, isToken } from '../http/syntax.ts';
 import { parseTarget } from '../http/target.ts';
 import type { Expiring } from '../time/deadlines.ts';
 import type { Connection, ServerContext } from './context.ts';
+import { Http2Response } from './http2-response.ts';
 import type { Peer } from './peer.ts';
 
 /** Streams that a client may reset before the endpoint answered: this many, and as many again per second. */
@@ -132,7 +132,7 @@ export class Http2Connection implements Connection {
     if (parsedTarget.authority !== undefined) return this.#refuse(stream, 400, 'a :path that is not a path', method, target);
 
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    const response = new Http2Response(stream, method, !endStream, this, this.#context);
+    const response = new Http2Response(stream, method, !endStream, () => this.streamReset(), this.#context);
     if (parsedTarget.form === 'asterisk') {
       response.head(200, ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'], 0);
       response.end();
@@ -265,125 +265,6 @@ class Http2Body implements BodySource, Expiring {
 
 const GONE: ProxyError = { reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 };
 const LATE: ProxyError = { reason: 'DownstreamRequestTimeout', side: 'downstream', retry: 'no', status: 408 };
-
-class Http2Response implements ResponseWriter, Expiring {
-  onDrain: (() => void) | undefined;
-  onClose: (() => void) | undefined;
-  started = false;
-  bytes = 0;
-  deadlineAt = 0;
-  wheelTurn = 0;
-  readonly #stream: ServerHttp2Stream;
-  readonly #context: ServerContext;
-  readonly #isHead: boolean;
-  readonly #hasBody: boolean;
-  #ended = false;
-  #bodiless = false;
-  #left: number | undefined;
-  #trailers: RawHeaders | undefined;
-
-  constructor(stream: ServerHttp2Stream, method: string, hasBody: boolean, connection: Http2Connection, context: ServerContext) {
-    this.#stream = stream;
-    this.#context = context;
-    this.#hasBody = hasBody;
-    this.#isHead = method === 'HEAD';
-    stream.on('drain', () => {
-      context.deadlines.clear(this);
-      if (!this.#ended) this.onDrain?.();
-    });
-    stream.on('close', () => {
-      context.deadlines.clear(this);
-      if (this.#ended) return;
-      this.#ended = true;
-      connection.streamReset();
-      this.onClose?.();
-    });
-  }
-
-  inform(status: number, headers: RawHeaders): void {
-    const stream = this.#stream;
-    if (this.started || this.#ended || stream.destroyed || stream.closed) return;
-    const interim = Object.create(null) as Record<string, string | number | string[]>;
-    interim[':status'] = status;
-    for (let i = 0; i < headers.length; i += 2) {
-      const name = (headers[i] as string).toLowerCase();
-      const before = interim[name];
-      const value = headers[i + 1] as string;
-      if (before === undefined) interim[name] = value;
-      else interim[name] = Array.isArray(before) ? [...before, value] : [String(before), value];
-    }
-    stream.additionalHeaders(interim);
-  }
-
-  head(status: number, headers: RawHeaders, length: number | undefined): void {
-    const stream = this.#stream;
-    if (this.started || this.#ended || stream.destroyed || stream.closed) return;
-    this.started = true;
-    this.#bodiless = this.#isHead || status === 204 || status === 304;
-    const out: (string | number)[] = [':status', status];
-    for (let i = 0; i < headers.length; i += 2) out.push((headers[i] as string).toLowerCase(), headers[i + 1] as string);
-    if (length !== undefined && status !== 204) out.push('content-length', String(length));
-    this.#left = this.#bodiless ? 0 : length;
-    stream.on('wantTrailers', () => this.#sendTrailers());
-    // A body that may follow keeps the stream open for trailers too.
-    stream.respond(out as unknown as Record<string, string>, { endStream: this.#left === 0, waitForTrailers: this.#left === undefined });
-  }
-
-  data(chunk: Buffer): boolean {
-    if (this.#ended || this.#bodiless || chunk.length === 0) return true;
-    if (this.#left !== undefined) {
-      if (chunk.length > this.#left) {
-        this.abort();
-        return true;
-      }
-      this.#left -= chunk.length;
-    }
-    this.bytes += chunk.length;
-    const more = this.#stream.write(chunk);
-    if (!more) this.#awaitClient();
-    return more;
-  }
-
-  end(trailers?: RawHeaders): void {
-    if (this.#ended) return;
-    if (!this.started || (this.#left !== undefined && this.#left > 0)) {
-      this.abort();
-      return;
-    }
-    this.#ended = true;
-    this.#trailers = trailers;
-    const stream = this.#stream;
-    stream.end();
-    if (stream.writableLength > 0) this.#awaitClient();
-    if (!stream.readableFlowing) stream.resume();
-    // What the client still sends is not wanted by anybody: the stream is told so (RFC 9113 §8.1).
-    if (this.#hasBody && !stream.readableEnded) stream.once('finish', () => setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), 100).unref());
-  }
-
-  abort(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    // Not close(code): that can end the stream as if it were complete.
-    this.#stream.destroy(new Error('response cut'));
-  }
-
-  /** The client has taken no byte for too long. */
-  onDeadline(): void {
-    this.#stream.destroy(new Error('client stalled'));
-  }
-
-  #awaitClient(): void {
-    this.#context.deadlines.set(this, this.#context.limits.writeStallMs);
-  }
-
-  #sendTrailers(): void {
-    const stream = this.#stream;
-    const trailers = Object.create(null) as Record<string, string>;
-    const list = trailerFields(this.#trailers ?? [], true);
-    for (let i = 0; i < list.length; i += 2) trailers[(list[i] as string).toLowerCase()] = list[i + 1] as string;
-    if (!stream.destroyed && !stream.closed) stream.sendTrailers(trailers);
-  }
-}
 
 function ignore(): void {
   // 'close' follows and says all that matters

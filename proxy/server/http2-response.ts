@@ -1,0 +1,145 @@
+// The response on one HTTP/2 stream: head, body with backpressure, trailers. What was cut never looks complete to the client.
+import { constants } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
+import type { RawHeaders, ResponseWriter } from '../http/exchange.ts';
+import { getField, trailerFields } from '../http/fields.ts';
+import type { Expiring } from '../time/deadlines.ts';
+import type { ServerContext } from './context.ts';
+
+/** `reset`: called if the stream ended before the response did. */
+export class Http2Response implements ResponseWriter, Expiring {
+  onDrain: (() => void) | undefined;
+  onClose: (() => void) | undefined;
+  started = false;
+  bytes = 0;
+  deadlineAt = 0;
+  wheelTurn = 0;
+  readonly #stream: ServerHttp2Stream;
+  readonly #context: ServerContext;
+  readonly #isHead: boolean;
+  readonly #hasBody: boolean;
+  #ended = false;
+  #bodiless = false;
+  #left: number | undefined;
+  #trailers: RawHeaders | undefined;
+  /** Not sent yet. */
+  #head: (string | number)[] | undefined;
+  #mayTrail = false;
+
+  constructor(stream: ServerHttp2Stream, method: string, hasBody: boolean, reset: () => void, context: ServerContext) {
+    this.#stream = stream;
+    this.#context = context;
+    this.#hasBody = hasBody;
+    this.#isHead = method === 'HEAD';
+    stream.on('drain', () => {
+      context.deadlines.clear(this);
+      if (!this.#ended) this.onDrain?.();
+    });
+    stream.on('close', () => {
+      context.deadlines.clear(this);
+      if (this.#ended) return;
+      this.#ended = true;
+      reset();
+      this.onClose?.();
+    });
+  }
+
+  inform(status: number, headers: RawHeaders): void {
+    const stream = this.#stream;
+    if (this.started || this.#ended || stream.destroyed || stream.closed) return;
+    const interim = Object.create(null) as Record<string, string | number | string[]>;
+    interim[':status'] = status;
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = (headers[i] as string).toLowerCase();
+      const before = interim[name];
+      const value = headers[i + 1] as string;
+      if (before === undefined) interim[name] = value;
+      else interim[name] = Array.isArray(before) ? [...before, value] : [String(before), value];
+    }
+    stream.additionalHeaders(interim);
+  }
+
+  head(status: number, headers: RawHeaders, length: number | undefined): void {
+    const stream = this.#stream;
+    if (this.started || this.#ended || stream.destroyed || stream.closed) return;
+    this.started = true;
+    this.#bodiless = this.#isHead || status === 204 || status === 304;
+    const out: (string | number)[] = [':status', status];
+    for (let i = 0; i < headers.length; i += 2) out.push((headers[i] as string).toLowerCase(), headers[i + 1] as string);
+    if (length !== undefined && status !== 204) out.push('content-length', String(length));
+    this.#left = this.#bodiless ? 0 : length;
+    this.#head = out;
+    this.#mayTrail = this.#left === undefined || getField(headers, 'trailer') !== undefined;
+    // A response that ends at once is its head alone: gRPC takes what is said there for trailers only then.
+    if (this.#left === undefined) queueMicrotask(() => this.#sendHead(false));
+    else this.#sendHead(this.#left === 0);
+  }
+
+  /** Sends the head that waits. A body that may follow keeps the stream open for trailers too. */
+  #sendHead(endStream: boolean): void {
+    const head = this.#head;
+    const stream = this.#stream;
+    this.#head = undefined;
+    if (head === undefined || stream.destroyed || stream.closed) return;
+    const waitForTrailers = !endStream && this.#mayTrail;
+    if (waitForTrailers) stream.on('wantTrailers', () => this.#sendTrailers());
+    stream.respond(head as unknown as Record<string, string>, { endStream, waitForTrailers });
+  }
+
+  data(chunk: Buffer): boolean {
+    if (this.#ended || this.#bodiless || chunk.length === 0) return true;
+    if (this.#left !== undefined) {
+      if (chunk.length > this.#left) {
+        this.abort();
+        return true;
+      }
+      this.#left -= chunk.length;
+    }
+    this.#sendHead(false);
+    this.bytes += chunk.length;
+    const more = this.#stream.write(chunk);
+    if (!more) this.#awaitClient();
+    return more;
+  }
+
+  end(trailers?: RawHeaders): void {
+    if (this.#ended) return;
+    if (!this.started || (this.#left !== undefined && this.#left > 0)) {
+      this.abort();
+      return;
+    }
+    this.#ended = true;
+    this.#trailers = trailers;
+    this.#sendHead(trailers === undefined || trailers.length === 0);
+    const stream = this.#stream;
+    stream.end();
+    if (stream.writableLength > 0) this.#awaitClient();
+    if (!stream.readableFlowing) stream.resume();
+    // What the client still sends is not wanted by anybody: the stream is told so (RFC 9113 §8.1).
+    if (this.#hasBody && !stream.readableEnded) stream.once('finish', () => setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), 100).unref());
+  }
+
+  abort(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    // Not close(code): that can end the stream as if it were complete.
+    this.#stream.destroy(new Error('response cut'));
+  }
+
+  /** The client has taken no byte for too long. */
+  onDeadline(): void {
+    this.#stream.destroy(new Error('client stalled'));
+  }
+
+  #awaitClient(): void {
+    this.#context.deadlines.set(this, this.#context.limits.writeStallMs);
+  }
+
+  #sendTrailers(): void {
+    const stream = this.#stream;
+    const trailers = Object.create(null) as Record<string, string[]>;
+    const list = trailerFields(this.#trailers ?? [], true);
+    for (let i = 0; i < list.length; i += 2) (trailers[(list[i] as string).toLowerCase()] ??= []).push(list[i + 1] as string);
+    if (!stream.destroyed && !stream.closed) stream.sendTrailers(trailers);
+  }
+}
