@@ -6,11 +6,12 @@ import type { Pick } from '../balance/balancer.ts';
 import { pickCluster } from '../balance/weighted.ts';
 import { parseAuthority } from '../http/authority.ts';
 import type { BodySource, Exchange, ProxyError, RawHeaders, Reply, UpgradeRequest } from '../http/exchange.ts';
-import { responseFields } from '../http/fields.ts';
+import { hasToken, responseFields } from '../http/fields.ts';
 import type { Endpoint } from '../table/cluster.ts';
 import type { Forward } from '../table/route.ts';
 import type { Upstream, UpstreamRequest } from '../upstream/call.ts';
 import { outcomeOf } from '../upstream/errors.ts';
+import { ReplayBody } from '../upstream/replay-body.ts';
 import type { ActiveCluster, Clusters } from './clusters.ts';
 import type { ForwardPlan, ForwardPlans } from './forward-plan.ts';
 import { HELD_BYTES, HeldBody } from './held-body.ts';
@@ -34,6 +35,8 @@ export interface ForwardingService {
 
 /** The request's side: where its outcome goes. Exactly one of `reply`, `fail`, `ended` and `tunnelled` comes last. */
 export interface ForwardingHost {
+  /** The request's header fields as they came. */
+  readonly received: RawHeaders;
   /** The final head of the answer; connection fields are gone, Content-Length is still there. */
   head(status: number, headers: RawHeaders): void;
   reply(reply: Reply): void;
@@ -67,6 +70,8 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
   readonly #authority: string;
   #active!: ActiveCluster;
   #body: BodySource | undefined;
+  /** The same, where it goes to an HTTP/2 endpoint. */
+  #replay: ReplayBody | undefined;
   #request: UpstreamRequest | undefined;
   #try: Try | undefined;
   /** A try whose answer would do, if no better one comes. */
@@ -109,8 +114,12 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
     if (maxBodyBytes > 0 && length !== undefined && length > maxBodyBytes) return this.#reply(TOO_LARGE);
     const limited = maxBodyBytes > 0 && length === undefined ? new LimitedBody(body, maxBodyBytes) : body;
     this.#body = limited;
-    // HTTP/2 endpoints get what there is at once: gRPC asks and answers in turns within one body.
-    if (!requestBuffering || active.cluster.protocol !== 'HTTP/1.1' || (length !== undefined && length > HELD_BYTES)) return this.#begin();
+    if (active.cluster.protocol === 'HTTP/2') {
+      // It gets what there is at once: gRPC asks and answers in turns within one body.
+      this.#replay = this.#body = new ReplayBody(limited);
+      return this.#begin();
+    }
+    if (!requestBuffering || (length !== undefined && length > HELD_BYTES)) return this.#begin();
     // Nobody is asked to send a body that has nowhere to go.
     if (active.balancer.shortage() === 'NoHealthyUpstream') return this.#reply(NO_ENDPOINT);
     const held = new HeldBody(limited, this);
@@ -159,7 +168,8 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
   #send(): boolean {
     const next = this.#next();
     if (next === undefined) return false;
-    if (this.#exchange.upgrade === undefined) this.#dispatch(next);
+    // HTTP/2 has no upgrades: there it is a request like any other.
+    if (this.#exchange.upgrade === undefined || this.#active.cluster.protocol === 'HTTP/2') this.#dispatch(next);
     else this.#upgrade(this.#exchange.upgrade, next);
     return true;
   }
@@ -218,10 +228,15 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
       method: request.method,
       target: request.target,
       authority: host !== undefined && parseAuthority(host) !== undefined ? host : this.#authority,
-      headers: request.headers,
+      headers: this.#takesTrailers() ? [...request.headers, 'te', 'trailers'] : request.headers,
       body: this.#body,
       timeouts,
     };
+  }
+
+  /** The client, and the connection to the endpoint: gRPC servers insist on it. */
+  #takesTrailers(): boolean {
+    return this.#active.cluster.protocol === 'HTTP/2' && hasToken(this.#host.received, 'te', 'trailers');
   }
 
   onInformation(from: Try, status: number, headers: RawHeaders): void {
@@ -248,6 +263,7 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
       this.#held = undefined;
       held.abort('failure');
     }
+    this.#replay?.release();
     this.#host.head(status, this.#withSession(responseFields(headers)));
   }
 

@@ -30,6 +30,7 @@ class RequestLife implements ForwardingHost {
   readonly #service: Service;
   /** What the client asked for, as host and port. */
   #authority = '';
+  readonly received: RawHeaders;
   #compiled: CompiledRoute | undefined;
   #forwarding: Forwarding | undefined;
   /** Filters whose `onRequest` has run: their `onResponse` runs too, last first. */
@@ -40,6 +41,7 @@ class RequestLife implements ForwardingHost {
     this.#exchange = exchange;
     this.#listener = listener;
     this.#service = service;
+    this.received = exchange.request.headers;
   }
 
   run(): void {
