@@ -26,13 +26,14 @@ export class Upstreams {
   readonly #claims = new Map<string, Map<string, Claim>>();
   readonly #upstreamsOf = new Dependents();
   readonly #settings = new Map<string, UpstreamSettings>();
-  #changed = new Set<string>();
+  /** Upstreams of which some object says something else than when they were settled. */
+  readonly #unsettled = new Set<string>();
 
   constructor(problems: ProblemBook) {
     this.#problems = problems;
   }
 
-  /** `translation` undefined: the object is gone. */
+  /** `translation` undefined: the object is gone. In force with the next `takeChanged`. */
   replace(object: string, translation: Translation | undefined): void {
     const claims = claimsOf(translation);
     const touched = new Set([...this.#upstreamsOf.thingsOf(object), ...claims.keys()]);
@@ -46,14 +47,15 @@ export class Upstreams {
         if (all === undefined) this.#claims.set(key, (all = new Map()));
         all.set(object, claim);
       }
-      this.#settle(key, all ?? new Map());
+      this.#unsettled.add(key);
     }
   }
 
-  /** Upstreams whose settings are other ones since this was last called. */
+  /** Settles what was said since this was last called; returns the upstreams whose settings are other ones now. */
   takeChanged(): ReadonlySet<string> {
-    const changed = this.#changed;
-    this.#changed = new Set();
+    const changed = new Set<string>();
+    for (const key of this.#unsettled) if (this.#settle(key)) changed.add(key);
+    this.#unsettled.clear();
     return changed;
   }
 
@@ -62,20 +64,28 @@ export class Upstreams {
     return this.#settings.get(key) ?? NOTHING;
   }
 
-  #settle(key: string, claims: ReadonlyMap<string, Claim>): void {
-    const oldestFirst = claims.size < 2 ? [...claims.values()] : [...claims.values()].sort((a, b) => byAge(a.translation, b.translation));
-    const [first] = oldestFirst;
-    const withSessions = oldestFirst.find(({ backend }) => backend.upstream?.affinity !== undefined);
+  /** True: its settings are other ones. Thousands of objects may share an upstream, so that each is looked at only once or twice. */
+  #settle(key: string): boolean {
+    const claims = [...(this.#claims.get(key)?.values() ?? [])];
+    const first = oldest(claims);
+    const withSessions = oldest(claims.filter(({ backend }) => backend.upstream?.affinity !== undefined));
     const settings = { ...first?.backend.upstream, affinity: withSessions?.backend.upstream?.affinity };
-    if (!equal(settings, this.settings(key))) this.#changed.add(key);
+    const changed = !equal(settings, this.settings(key));
     if (first === undefined) {
       this.#settings.delete(key);
       this.#claims.delete(key);
     } else {
       this.#settings.set(key, settings);
     }
-    this.#problems.set(`upstream ${key}`, oldestFirst.slice(1).flatMap((claim) => overruled(claim, settings, first!, withSessions)));
+    this.#problems.set(`upstream ${key}`, claims.flatMap((claim) => (claim === first ? [] : overruled(claim, settings, first!, withSessions))));
+    return changed;
   }
+}
+
+function oldest(claims: readonly Claim[]): Claim | undefined {
+  let found: Claim | undefined;
+  for (const claim of claims) if (found === undefined || byAge(claim.translation, found.translation) < 0) found = claim;
+  return found;
 }
 
 const NOTHING: UpstreamSettings = {};
