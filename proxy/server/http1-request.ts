@@ -4,11 +4,18 @@ import { parseAuthority } from '../http/authority.ts';
 import type { Request } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message-head.ts';
 import { parseTarget } from '../http/target.ts';
+import type { Limits } from './limits.ts';
 
 export type ReadRequest =
   /** `protocol`: the one to upgrade to, if that was asked for and is served. The body is the connection's to add. */
   | { readonly request: Request; readonly protocol: string | undefined }
-  | { readonly refusal: { readonly status: number; readonly reason: string; readonly text: string } };
+  | { readonly refusal: RequestRefusal };
+
+export interface RequestRefusal {
+  readonly status: number;
+  readonly reason: string;
+  readonly text: string;
+}
 
 const NO_AUTHORITY = { hostname: '', port: undefined };
 
@@ -56,4 +63,16 @@ function badHost(): ReadRequest {
 
 function refuse(status: number, reason: string, text: string): ReadRequest {
   return { refusal: { status, reason, text } };
+}
+
+/** Why the beginning of a head, from `start`, can never become a good one; undefined: it still may. */
+export function refuseEarly(buffer: Buffer, start: number, limits: Pick<Limits, 'requestLineBytes' | 'headBytes'>): RequestRefusal | undefined {
+  const lineFeed = buffer.indexOf(10, start);
+  const line = (lineFeed === -1 ? buffer.length : lineFeed) - start;
+  if (line > limits.requestLineBytes) return { status: 414, reason: 'RequestTargetTooLong', text: 'the request line is too long' };
+  if (buffer.length - start > limits.headBytes) return { status: 431, reason: 'RequestHeadersTooLarge', text: 'the request head is too long' };
+  for (let at = lineFeed; at !== -1; at = buffer.indexOf(10, at + 1)) {
+    if (at === start || buffer[at - 1] !== 13) return { status: 400, reason: 'DownstreamProtocolError', text: 'a line that ends in LF without CR' };
+  }
+  return undefined;
 }

@@ -10,7 +10,7 @@ import { reasonPhrase } from '../http/status.ts';
 import type { Connection, ServerContext } from './context.ts';
 import { Http1Body } from './http1-body.ts';
 import type { BodyHost } from './http1-body.ts';
-import { readRequest } from './http1-request.ts';
+import { readRequest, refuseEarly } from './http1-request.ts';
 import { Http1Response } from './http1-response.ts';
 import type { ResponseHost } from './http1-response.ts';
 import type { Peer } from './peer.ts';
@@ -242,20 +242,10 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   /** The head is not complete: it is refused as soon as it cannot become a good one, else held until more comes. */
   #awaitHead(buffer: Buffer, start: number): void {
     const { limits } = this.#context;
-    const lineFeed = buffer.indexOf(10, start);
-    if (lineFeed === -1 ? buffer.length - start > limits.requestLineBytes : lineFeed - start > limits.requestLineBytes) {
-      this.#refuse(414, 'RequestTargetTooLong', 'the request line is too long');
+    const refusal = refuseEarly(buffer, start, limits);
+    if (refusal !== undefined) {
+      this.#refuse(refusal.status, refusal.reason, refusal.text);
       return;
-    }
-    if (buffer.length - start > limits.headBytes) {
-      this.#refuse(431, 'RequestHeadersTooLarge', 'the request head is too long');
-      return;
-    }
-    for (let at = lineFeed; at !== -1; at = buffer.indexOf(10, at + 1)) {
-      if (at === start || buffer[at - 1] !== 13) {
-        this.#refuse(400, 'DownstreamProtocolError', 'a line that ends in LF without CR');
-        return;
-      }
     }
     if (this.#halfClosed) {
       this.#linger();
