@@ -2,6 +2,7 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { labTest } from './guard.ts';
+import { podLink } from './links.ts';
 import { PacketBed, STATES } from './packet-bed.ts';
 import type { BedOptions, Case, Figure, State } from './packet-bed.ts';
 import { spreadOf } from './spread.ts';
@@ -68,3 +69,21 @@ for (const fetch of ['small', 'page', 'site'] as const) {
   labTest(`${fetch}, pod on the same node: at no point more packets than nginx in the spread of its runs`, (t) => notMoreThanNginx(t, 1, fetch), ['nginx']);
 }
 labTest('page, pod on the other node: at no point more packets than nginx in the spread of its runs', (t) => notMoreThanNginx(t, 2, 'page'), ['nginx']);
+
+labTest('an answer that comes from the pod in two segments leaves Fairlead in one', async (t) => {
+  const bed = await bedOf({ segments: 'two', appNode: 1, proxies: ['fairlead', 'nginx'] });
+  const { client, nodes: [node] } = bed.cluster;
+  if (node === undefined) throw new Error('there is no node');
+  const fromFairlead: number[] = [];
+  for (let run = 0; run < 3; run += 1) {
+    const capture = await node.capture('tcp port 80 or tcp port 8080');
+    await bed.measure({ proxy: 'fairlead', fetch: 'small', state: 'warm', protocol: 'http' });
+    const packets = await capture.stop();
+    // `warm` is two fetches: one that is not counted, and one that is.
+    const answers = packets.filter(({ link, from, to, length }) => link === 'eth0' && from === `${node.ipv4}.80` && to.startsWith(client.ipv4) && length > 0);
+    const fromPod = packets.filter(({ link, from, length }) => link === podLink('app') && from.endsWith('.8080') && length > 0);
+    t.true(fromPod.length >= 2 * 2, `${fromPod.length} segments from the pod`);
+    fromFairlead.push(answers.length / 2);
+  }
+  t.is(spreadOf(fromFairlead).median, 1);
+}, ['nginx', 'tcpdump']);
