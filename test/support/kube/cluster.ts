@@ -58,7 +58,7 @@ export class Cluster {
     await link.open();
     const cluster = new Cluster(kind, server, link);
     for (const name of ['fairlead', 'shop']) await cluster.admin.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-    if (options.rights !== 'none') await cluster.admin.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'fairlead' }, subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: CONTROLLER }], roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'fairlead-test' } });
+    if (options.rights !== 'none') await cluster.admin.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'fairlead-test' }, subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: CONTROLLER }], roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'fairlead-test' } });
     await cluster.admin.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'fairlead-test' }, rules: [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }] });
     return cluster;
   }
