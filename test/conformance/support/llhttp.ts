@@ -1,6 +1,7 @@
 // The reference reader: llhttp, as node:http runs it, in its strict mode. What it refuses, this proxy must refuse as well,
-// and what both take they must take for the same requests.
+// and what both take they must take for the same messages.
 import http from 'node:http';
+import type net from 'node:net';
 import { Duplex } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
 
@@ -75,4 +76,44 @@ export async function readByReference(bytes: Buffer): Promise<ReferenceReading> 
   wire.destroy();
   const missing = reading.requests.indexOf(undefined);
   return { requests: (missing === -1 ? reading.requests : reading.requests.slice(0, missing)) as ReferenceRequest[], refused: reading.refused };
+}
+
+/** The first final answer in an endpoint's bytes as llhttp reads it. */
+export interface ReferenceAnswer {
+  readonly status: number;
+  /** Flat list, as received. */
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+  /** The body came to its end. */
+  readonly complete: boolean;
+  /** The end of the connection is the end of the body. */
+  readonly untilClose: boolean;
+}
+
+/** Undefined: llhttp refuses the bytes, or waits for more of the head. */
+export async function readAnswerByReference(bytes: Buffer, method = 'GET'): Promise<ReferenceAnswer | undefined> {
+  const wire = new Wire();
+  wire.on('error', () => undefined);
+  let answer: { message: IncomingMessage; chunks: Buffer[] } | undefined;
+  let refused = false;
+  // `maxHeaderSize` is that of the proxy's client, so that sizes make no difference.
+  const request = http.request({ method, host: 'endpoint.test', maxHeaderSize: 64 * 1024, createConnection: () => wire as unknown as net.Socket });
+  request.on('error', () => (refused = true));
+  request.on('upgrade', () => (refused = true));
+  request.on('response', (message) => {
+    answer = { message, chunks: [] };
+    message.on('data', (chunk: Buffer) => answer?.chunks.push(chunk));
+    message.on('error', () => undefined);
+  });
+  request.end();
+  await turn();
+  wire.push(bytes);
+  wire.push(null);
+  for (let turns = 0; turns < 6 || (turns < 50 && answer !== undefined && !answer.message.readableEnded && !wire.destroyed); turns++) await turn();
+  request.destroy();
+  wire.destroy();
+  if (answer === undefined) return undefined;
+  const { message, chunks } = answer;
+  const untilClose = message.headers['content-length'] === undefined && message.headers['transfer-encoding'] === undefined;
+  return { status: message.statusCode ?? 0, headers: message.rawHeaders, body: Buffer.concat(chunks), complete: message.complete && (!refused || message.readableEnded), untilClose };
 }
