@@ -34,7 +34,7 @@ const SKEW_MS = 5 * 60_000;
 /** Undefined: the leaf names no responder under http, or its issuer is not in the chain. `chainPem`: leaf first. */
 export function ocspSubject(chainPem: string): OcspSubject | undefined {
   const [leaf, issuer] = (chainPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).slice(0, 2).map((pem) => new X509Certificate(pem));
-  if (leaf === undefined || issuer === undefined || !leaf.checkIssued(issuer)) return undefined;
+  if (leaf === undefined || issuer === undefined || !leaf.checkIssued(issuer) || !leaf.verify(issuer.publicKey)) return undefined;
   const url = responder(leaf);
   return url === undefined ? undefined : { leaf, issuer, url };
 }

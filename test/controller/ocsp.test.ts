@@ -1,0 +1,68 @@
+// Who is asked about certificates, what becomes of the answers, and that a responder that fails harms nothing.
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { OcspWatcher } from '../../controller/ocsp.ts';
+import type { Certificate, OcspStaple } from '../../proxy/table/certificate.ts';
+import { eventually } from '../support/fairlead-http.ts';
+import { ocspAnswer, startResponder } from '../support/ocsp-responder.ts';
+import { authority, issue } from '../support/pki.ts';
+import type { Identity } from '../support/pki.ts';
+
+const CA = authority('issuer');
+
+function watched(t: ExecutionContext): { readonly watcher: OcspWatcher; readonly staples: Map<string, OcspStaple | undefined> } {
+  const staples = new Map<string, OcspStaple | undefined>();
+  const watcher = new OcspWatcher((name, staple) => staples.set(name, staple));
+  t.teardown(() => watcher.stop());
+  return { watcher, staples };
+}
+
+function tableOf(...leaves: readonly Identity[]): Record<string, Certificate> {
+  return Object.fromEntries(leaves.map(({ name, certPem, keyPem }) => [`sha256/${name}`, { name: `sha256/${name}`, hostnames: [], notAfter: 0, chainPem: certPem + CA.certPem, keyPem }]));
+}
+
+test('a certificate that names a responder is asked about once, and its answer is stapled', async (t) => {
+  const responder = await startResponder(t);
+  const leaf = issue(CA, 'leaf', { ocsp: responder.url });
+  responder.answer = () => ocspAnswer(CA, leaf);
+  const { watcher, staples } = watched(t);
+  const table = tableOf(leaf, issue(CA, 'silent'));
+  watcher.touched(Object.keys(table), table);
+  await eventually('a staple', () => staples.size > 0);
+  t.true((staples.get('sha256/leaf')?.validUntil ?? 0) > Date.now());
+  watcher.touched(Object.keys(table), table);
+  t.deepEqual([...staples.keys()], ['sha256/leaf']);
+  t.is(responder.asked.length, 1);
+  t.deepEqual(watcher.problems(), []);
+});
+
+test('what is not believed is not stapled, and told', async (t) => {
+  const responder = await startResponder(t);
+  const leaf = issue(CA, 'leaf', { ocsp: responder.url });
+  for (const [answer, reason, message] of [
+    [() => ocspAnswer(authority('other'), leaf), 'OcspResponderFailed', /appointed/], [() => 500, 'OcspResponderFailed', /the status was 500/], [() => Buffer.alloc(100_000), 'OcspResponderFailed', /too long/],
+    [() => ocspAnswer(CA, leaf, { status: 'revoked' }), 'CertificateRevoked', /is revoked/],
+  ] as const) {
+    responder.answer = answer;
+    const { watcher, staples } = watched(t);
+    const table = tableOf(leaf);
+    watcher.touched(Object.keys(table), table);
+    const [problem] = await eventually('a Problem', () => (watcher.problems().length > 0 ? watcher.problems() : undefined));
+    t.is(problem?.reason, reason);
+    t.regex(problem?.message ?? '', message);
+    t.is(staples.get('sha256/leaf'), undefined);
+    watcher.touched(Object.keys(table), {});
+    t.deepEqual(watcher.problems(), [], 'a certificate that is gone is nobody\'s problem');
+  }
+});
+
+test('nobody is sent to a link-local address, and a responder that is not there is told', async (t) => {
+  const { watcher } = watched(t);
+  const table = tableOf(issue(CA, 'metadata', { ocsp: 'http://169.254.169.254/latest' }), issue(CA, 'mapped', { ocsp: 'http://[::ffff:169.254.169.254]/' }), issue(CA, 'gone', { ocsp: 'http://127.0.0.1:9/' }));
+  watcher.touched(Object.keys(table), table);
+  await eventually('three Problems', () => watcher.problems().length === 3);
+  const messages = watcher.problems().map(({ origin, message }) => `${origin.name} ${message}`).sort();
+  t.regex(messages[0] ?? '', /^gone .*ECONNREFUSED/);
+  t.regex(messages[1] ?? '', /^mapped .*link-local/);
+  t.regex(messages[2] ?? '', /^metadata .*link-local/);
+});
