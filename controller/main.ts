@@ -10,6 +10,7 @@ import type { SourceNumbers } from './admin/source-metrics.ts';
 import { DnsWatcher } from './dns.ts';
 import type { Source } from './kube/state.ts';
 import { bindError, listenersOf } from './listeners.ts';
+import { OcspWatcher } from './ocsp.ts';
 import type { Log } from './log.ts';
 import type { Problem } from './model/problem.ts';
 import { Pipeline } from './pipeline.ts';
@@ -53,6 +54,7 @@ export class Fairlead {
   readonly #metrics = new AdminMetrics(VERSION);
   readonly #publisher: Publisher;
   readonly #dns: DnsWatcher;
+  readonly #ocsp: OcspWatcher | undefined;
   readonly #reconciler: Reconciler;
   readonly #problemLog: ProblemLog;
   readonly #refusals = new Map<number, Problem>();
@@ -93,6 +95,12 @@ export class Fairlead {
       selfSigned: this.#selfSigned,
       listeners: listenersOf(settings),
     });
+    this.#ocsp = settings.ocspStapling
+      ? new OcspWatcher((name, staple) => {
+          pipeline.setStaple(name, staple);
+          this.#changed([]);
+        })
+      : undefined;
     this.#reconciler = new Reconciler(source, pipeline, this.#dns, {
       onResult: (result, seenAt, tookMs) => this.#publish(result, seenAt, tookMs),
       onFailure: (error) => this.#failed('no table could be made, the one before stays in force', error),
@@ -134,6 +142,7 @@ export class Fairlead {
     this.#reconciler.stop();
     clearTimeout(this.#problemTimer);
     this.#dns.stop();
+    this.#ocsp?.stop();
     await this.#stateDir?.stop();
     await this.#source.stop();
     this.#admin?.server.closeAllConnections();
@@ -158,6 +167,7 @@ export class Fairlead {
   #publish(result: PipelineResult, seenAt: number, tookMs: number): void {
     this.#dns.watch(result.hostnames);
     if (!this.#started) return;
+    this.#ocsp?.touched(this.#published ? result.touched.certificates : Object.keys(result.sections.certificates), result.sections.certificates);
     this.#metrics.compileSeconds.observe(tookMs / 1000);
     const startedAt = performance.now();
     const published = this.#publisher.publish(result.sections, this.#published ? result.touched : undefined, seenAt);
@@ -187,7 +197,7 @@ export class Fairlead {
   }
 
   #problems(): readonly Problem[] {
-    return [...this.#reconciler.problems, ...this.#refusals.values(), ...(this.#stateProblem === undefined ? [] : [this.#stateProblem])];
+    return [...this.#reconciler.problems, ...(this.#ocsp?.problems() ?? []), ...this.#refusals.values(), ...(this.#stateProblem === undefined ? [] : [this.#stateProblem])];
   }
 
   #becameReady(listeners: Readonly<Record<string, number>>): void {

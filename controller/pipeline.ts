@@ -1,7 +1,7 @@
 // The pure function in the middle of the controller: settings, objects and DNS answers in, the table and its Problems out.
 // Everything that it remembers is an optimisation (cost follows the change), with one exception that is meant to be
 // state: a certificate that was good stays in service while what its Secret holds now is not.
-import type { Certificate } from '../proxy/table/certificate.ts';
+import type { Certificate, OcspStaple } from '../proxy/table/certificate.ts';
 import type { Listener } from '../proxy/table/listener.ts';
 import type { Sections } from '../proxy/table/snapshot.ts';
 import { Clusters } from './build/clusters.ts';
@@ -82,6 +82,8 @@ export class Pipeline {
   /** Hostname → upstreams that its routes lead to. */
   readonly #upstreamUsers = new Dependents();
   readonly #services = new Map<string, Service>();
+  /** By `Certificate.name`. */
+  readonly #staples = new Map<string, OcspStaple>();
   #state: KubeState | undefined;
 
   constructor(settings: PipelineSettings) {
@@ -90,7 +92,7 @@ export class Pipeline {
     this.#defaultBackend = defaultBackendOf(settings);
     this.#ingresses = new Ingresses(settings, this.#problems, this.#upstreams, (ingress) => annotate(ingress, translateIngress(ingress)));
     this.#certificates = new Certificates(
-      { put: (certificate) => this.#table.put('certificates', certificate.name, certificate), remove: (name) => this.#table.remove('certificates', name) },
+      { put: (certificate) => this.#table.put('certificates', certificate.name, this.#stapled(certificate)), remove: (name) => this.#table.remove('certificates', name) },
       settings.now ?? Date.now,
     );
     this.#secretReader = new SecretReader(settings.now ?? Date.now);
@@ -118,6 +120,20 @@ export class Pipeline {
     for (const hostname of hostnames) this.#updateGuarded(hostname, state);
     this.#clusters.update(state, dns, { services: changed?.Service, slices: changed?.EndpointSlice, endpoints: changed?.Endpoints });
     return { sections: this.#table.sections, touched: this.#table.takeTouched(), problems: this.#problems.list(), hostnames: this.#clusters.dnsNames() };
+  }
+
+  /** What is stapled to a certificate from the next run on; undefined: nothing. */
+  setStaple(name: string, staple: OcspStaple | undefined): void {
+    if (staple === undefined) this.#staples.delete(name);
+    else this.#staples.set(name, staple);
+    const { certificates } = this.#table.sections;
+    const certificate = Object.hasOwn(certificates, name) ? certificates[name] : undefined;
+    if (certificate !== undefined) this.#table.put('certificates', name, this.#stapled(certificate));
+  }
+
+  #stapled({ ocsp: _before, ...certificate }: Certificate): Certificate {
+    const ocsp = this.#staples.get(certificate.name);
+    return ocsp === undefined ? certificate : { ...certificate, ocsp };
   }
 
   /** Services that appeared, went, or changed in a way that routes notice; `changed` undefined: any may have. */

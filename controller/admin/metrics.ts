@@ -34,6 +34,7 @@ export class AdminMetrics {
   readonly #version = this.#gauge('fairlead_table_version', 'Version of the published table.');
   readonly #entries = this.#gauge('fairlead_table_entries', 'Size of the published table.', ['kind']);
   readonly #problems = this.#gauge('fairlead_problems', 'What is wrong in the manifests.', ['severity', 'reason']);
+  readonly #expiry = this.#gauge('fairlead_certificate_expiry_seconds', 'When the certificate of a host ends, in seconds since 1970; * is the default certificate.', ['host']);
   readonly #ready = this.#gauge('fairlead_ready', '1 while traffic is served.');
   readonly #lag = this.#gauge('fairlead_worker_version_lag', 'Versions by which a worker is behind; the whole version while it serves none.', ['worker']);
 
@@ -58,6 +59,16 @@ export class AdminMetrics {
     return `${await this.#registry.metrics()}\n${await workerRegistry(stats).metrics()}`;
   }
 
+  #setExpiry({ listeners, virtualHosts, certificates }: Snapshot): void {
+    this.#expiry.reset();
+    const note = (host: string, name: string | undefined): void => {
+      const certificate = name === undefined ? undefined : certificates[name];
+      if (certificate !== undefined && Number.isFinite(certificate.notAfter)) this.#expiry.set({ host }, certificate.notAfter / 1000);
+    };
+    for (const { tls } of Object.values(listeners)) note('*', tls?.defaultCertificate);
+    for (const { hostname, certificate, passthrough } of Object.values(virtualHosts)) if (passthrough === undefined) note(hostname, certificate);
+  }
+
   #setState({ snapshot, problems, ready, workers }: ControllerState): void {
     this.#version.set(snapshot.version);
     this.#ready.set(ready ? 1 : 0);
@@ -67,6 +78,7 @@ export class AdminMetrics {
     this.#entries.set({ kind: 'clusters' }, Object.keys(snapshot.clusters).length);
     this.#entries.set({ kind: 'endpoints' }, Object.values(snapshot.endpoints).reduce((sum, endpoints) => sum + endpoints.length, 0));
     this.#entries.set({ kind: 'certificates' }, Object.keys(snapshot.certificates).length);
+    this.#setExpiry(snapshot);
     this.#problems.reset();
     for (const { severity, reason } of problems) this.#problems.inc({ severity, reason });
     for (const { index, version } of workers) this.#lag.set({ worker: String(index) }, snapshot.version - version);
