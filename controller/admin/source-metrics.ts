@@ -11,6 +11,7 @@ export interface KindNumbers {
   readonly watches: number;
   readonly failures: number;
   readonly skipped: number;
+  readonly doubted: number;
   /** Milliseconds since the view was last known to be current; undefined: never. */
   readonly ageMs: number | undefined;
   readonly denied: boolean;
@@ -49,6 +50,7 @@ export async function sourcePage(numbers: SourceNumbers | undefined, staleMs: nu
   perKind('counter', 'fairlead_kube_lists_total', 'Lists of a kind that were begun.', ({ lists }) => lists);
   perKind('counter', 'fairlead_kube_watches_total', 'Watches of a kind that were answered.', ({ watches }) => watches);
   perKind('counter', 'fairlead_kube_failures_total', 'Lists and watches of a kind that did not end as they should.', ({ failures }) => failures);
+  perKind('counter', 'fairlead_kube_lists_doubted_total', 'Lists that lacked more than half of what was known, and had to be confirmed.', ({ doubted }) => doubted);
   perKind('counter', 'fairlead_kube_skipped_total', 'Things that arrived and were no objects.', ({ skipped }) => skipped);
   gauge('fairlead_leader', '1 while this replica writes status and Events.', numbers.leader ? 1 : 0);
   gauge('fairlead_events_waiting', 'Events that wait to be written.', numbers.eventsWaiting);

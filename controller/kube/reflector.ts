@@ -46,6 +46,8 @@ export interface ReflectorStats {
   readonly failures: number;
   /** Events and list items that were no objects, or of no use. */
   readonly skipped: number;
+  /** Lists that lacked so much that they had to be confirmed. */
+  readonly doubted: number;
   /** `performance.now()` when the view was last known to be current; undefined: never yet. */
   readonly freshAt: number | undefined;
   /** Why it may not be read; empty: it may. */
@@ -66,7 +68,7 @@ export class Reflector<T> {
   #suspect = false;
   /** Since when the watch under way has been answered. */
   #streamingSince: number | undefined;
-  #stats = { lists: 0, watches: 0, failures: 0, skipped: 0, freshAt: undefined as number | undefined, denied: '' };
+  #stats = { lists: 0, watches: 0, failures: 0, skipped: 0, doubted: 0, freshAt: undefined as number | undefined, denied: '' };
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -147,6 +149,7 @@ export class Reflector<T> {
     let found = await this.#fetchAll(true);
     const missing = this.view.missing(found.list);
     if (needsConfirmation(this.view.size, missing)) {
+      this.#stats.doubted++;
       this.#note('shrunk', `a list lacks ${missing} of ${this.view.size} objects; it counts only if a second one says so, too`);
       await sleep(timings.confirmMs, this.#abort.signal);
       found = await this.#fetchAll(true);

@@ -1,5 +1,5 @@
-// The Kubernetes API as a source of objects: one reflector per kind (and per namespace, where only some are watched), one per
-// Secret or ConfigMap that somebody names, and all that they know in one KubeState.
+// The Kubernetes API as a source of objects: one reflector per kind (and per namespace, where only some are watched), those for
+// the Secrets and ConfigMaps that somebody names, and all that they know in one KubeState.
 import type { Origin } from '../../proxy/table/origin.ts';
 import type { Problem } from '../model/problem.ts';
 import { isNotFound } from './api-error.ts';
@@ -7,6 +7,7 @@ import { readArrived } from './arrived.ts';
 import type { Arrived, IngressPoint } from './arrived.ts';
 import type { KubeClient } from './client.ts';
 import { Gate } from './gate.ts';
+import { NamedObjects } from './named.ts';
 import { NoteLog } from './notes.ts';
 import type { KubeLog } from './notes.ts';
 import type { Kind } from './objects.ts';
@@ -38,8 +39,11 @@ export interface KubeSourceOptions {
   readonly named: readonly ObjectRef[];
   readonly references: References;
   readonly timings?: Timings;
+  /** So many Secrets are watched by name at most, if all may be listed. */
+  readonly mostByName?: number;
 }
 
+const MOST_BY_NAME = 100;
 const SERVICE_LABEL = 'kubernetes.io/service-name';
 
 export class KubeSource implements Source {
@@ -50,7 +54,7 @@ export class KubeSource implements Source {
   readonly #notes: NoteLog;
   readonly #abort = new AbortController();
   readonly #reflectors = new Set<Reflector<Arrived>>();
-  readonly #named = new Map<string, Reflector<Arrived>>();
+  readonly #named: NamedObjects;
   readonly #wanted: Wanted;
   /** Every Ingress that was read, whether its namespace counts or not. */
   readonly #ingresses = new Map<string, Arrived>();
@@ -65,7 +69,13 @@ export class KubeSource implements Source {
     this.#timings = options.timings ?? TIMINGS;
     this.#notes = new NoteLog(options.log);
     this.#selected = options.namespaceSelector === '' ? undefined : new Set();
-    this.#wanted = new Wanted({ onWanted: (ref) => this.#follow(ref), onUnwanted: (ref) => this.#unfollow(ref) });
+    this.#named = new NamedObjects({
+      namespaces: options.namespaces,
+      most: options.mostByName ?? MOST_BY_NAME,
+      reflect: (collection, read, onChange, mayFail) => this.#start(this.#reflectorOf(collection, read, onChange, mayFail)),
+      apply: (kind, changes) => this.#apply(kind, changes),
+    });
+    this.#wanted = new Wanted({ onWanted: (ref) => this.#named.follow(ref), onUnwanted: (ref) => this.#unfollow(ref) });
   }
 
   get state(): KubeState {
@@ -80,14 +90,14 @@ export class KubeSource implements Source {
       if (!this.#abort.signal.aborted) throw error;
     });
     this.#wanted.set('flags', this.#options.named);
-    await Promise.all([...this.#named.values()].map((reflector) => reflector.synced));
+    if (!this.#abort.signal.aborted) await this.#named.begin();
     this.#onChange = onChange;
   }
 
   async stop(): Promise<void> {
     this.#abort.abort(new Error('the source was stopped'));
     this.#onChange = undefined;
-    await Promise.all([...this.#reflectors, ...this.#named.values()].map((reflector) => reflector.stop()));
+    await Promise.all([...[...this.#reflectors].map((reflector) => reflector.stop()), this.#named.stop()]);
   }
 
   problems(): readonly Problem[] {
@@ -113,7 +123,7 @@ export class KubeSource implements Source {
 
   /** Per kind that is read. */
   stats(): readonly KindStats[] {
-    return kindStats([...this.#reflectors, ...this.#named.values()]);
+    return kindStats([...this.#reflectors, ...this.#named.reflectors()]);
   }
 
   /** All but endpoints. */
@@ -150,38 +160,35 @@ export class KubeSource implements Source {
   }
 
   #reflect(collection: Collection): Reflector<Arrived> {
-    const reflector = this.#reflectorOf(collection);
+    const { kind } = collection;
+    const reflector = this.#reflectorOf(collection, (raw, before) => readArrived(kind, raw, before), (changes) => this.#apply(kind, changes));
     this.#reflectors.add(reflector);
+    return this.#start(reflector);
+  }
+
+  #start(reflector: Reflector<Arrived>): Reflector<Arrived> {
     reflector.start();
     return reflector;
   }
 
-  #reflectorOf(collection: Collection): Reflector<Arrived> {
+  #reflectorOf(collection: Collection, read: (raw: unknown, before: Arrived | undefined) => Arrived, onChange: (changes: readonly EntryChange<Arrived>[]) => void, mayFail = false): Reflector<Arrived> {
     return new Reflector<Arrived>({
       client: this.#options.client,
       collection,
       gate: this.#gate,
       timings: this.#timings,
-      read: (raw, before) => readArrived(collection.kind, raw, before),
-      onChange: (changes) => this.#apply(collection.kind, changes),
+      read,
+      onChange,
       onNote: (note) => {
+        if (mayFail && note.type === 'denied') return;
         this.#notes.write(collection, note);
         if (note.type === 'denied' || note.type === 'allowed') this.#emit([], true);
       },
     });
   }
 
-  #follow({ kind, key }: ObjectRef): void {
-    const [namespace = '', name = ''] = key.split('/');
-    const reflector = this.#reflectorOf(oneObject(kind, namespace, name));
-    this.#named.set(`${kind} ${key}`, reflector);
-    reflector.start();
-  }
-
   #unfollow({ kind, key }: ObjectRef): void {
-    const reflector = this.#named.get(`${kind} ${key}`);
-    this.#named.delete(`${kind} ${key}`);
-    void reflector?.stop();
+    this.#named.unfollow({ kind, key });
     this.#refused.delete(`${kind} ${key}`);
     const change = this.#store.remove(kind, key);
     this.#emit(change === undefined ? [] : [change], true);
@@ -245,7 +252,7 @@ export class KubeSource implements Source {
   }
 
   #denials(): Problem[] {
-    return [...this.#reflectors, ...this.#named.values()].filter(({ stats }) => stats.denied !== '').map(({ collection, stats }) => ({
+    return [...this.#reflectors, ...this.#named.reflectors()].filter(({ stats }) => stats.denied !== '').map(({ collection, stats }) => ({
       severity: 'error',
       reason: 'Forbidden',
       origin: { kind: 'API', namespace: collection.namespace, name: describe({ kind: collection.kind, namespace: '' }) },

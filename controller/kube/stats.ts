@@ -11,6 +11,8 @@ export interface KindStats {
   readonly failures: number;
   /** What arrived and was no object, or an object without a name or version. */
   readonly skipped: number;
+  /** Lists that lacked more than half of what was known, and had to be confirmed. */
+  readonly doubted: number;
   /** Milliseconds since the oldest part of the view was last known to be current; undefined: some part has never been. */
   readonly ageMs: number | undefined;
   readonly denied: boolean;
@@ -28,6 +30,7 @@ export function kindStats(reflectors: Iterable<{ readonly collection: { readonly
       watches: stats.watches + (sum?.watches ?? 0),
       failures: stats.failures + (sum?.failures ?? 0),
       skipped: stats.skipped + (sum?.skipped ?? 0),
+      doubted: stats.doubted + (sum?.doubted ?? 0),
       ageMs: sum === undefined ? ageMs : ageMs === undefined || sum.ageMs === undefined ? undefined : Math.max(ageMs, sum.ageMs),
       denied: stats.denied !== '' || sum?.denied === true,
     });

@@ -142,10 +142,10 @@ for (const [number, what, breakIt] of [
 test.serial('37: etcd is restored from a backup: no request to what is in both fails, and what came after the backup is gone', async (t) => {
   const { cluster, fairlead, load } = await stage(t, 'test server');
   const restore = cluster.server.store.backup();
+  // So that what is written after the backup was restored does not overtake at once what was written before.
+  for (let index = 0; index < 50; index++) await cluster.admin.apply(service(`later-${index}`));
   await cluster.admin.apply(ingress('lost', 'lost.example', 'web-0'));
   await until('it is served', async () => (await get(fairlead.http, '/', { host: 'lost.example' })).status === 200);
-  // Enough for the old versions not to be overtaken by what is written afterwards.
-  for (let index = 0; index < 50; index++) await cluster.admin.apply(service(`later-${index}`));
   await cluster.link.refuse();
   restore();
   await cluster.link.open();

@@ -69,6 +69,48 @@ for (const kind of clusterKinds()) {
     await until('nothing is wanted', () => names('Secret').length === 0);
   });
 
+  for (const allowed of [true, false]) {
+    test.serial(`${kind}: very many Secrets are read by one watch over all, ${allowed ? 'which keeps those that are wanted' : 'or by name after all if that is forbidden'}`, async (t) => {
+      const own = await Cluster.start(kind, { rights: 'none' });
+      t.teardown(() => own.stop());
+      const names = Array.from({ length: 12 }, (_, index) => `many-${index}`);
+      const read = { verbs: ['get', 'list', 'watch'] };
+      await own.admin.apply({
+        apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'fairlead' },
+        rules: [
+          { apiGroups: ['networking.k8s.io', 'discovery.k8s.io'], resources: ['ingresses', 'ingressclasses', 'endpointslices'], ...read },
+          { apiGroups: [''], resources: ['services'], ...read },
+          { apiGroups: [''], resources: ['secrets'], ...read, ...(allowed ? {} : { resourceNames: [...names, 'later'] }) },
+        ],
+      });
+      await own.admin.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'fairlead' }, subjects: [{ kind: 'ServiceAccount', name: 'fairlead', namespace: 'fairlead' }], roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'fairlead' } });
+      const certificate = selfSigned({ hostnames: ['many.example'] });
+      await own.admin.apply(tlsSecret('unwanted', certificate));
+      for (const name of names) {
+        await own.admin.apply(tlsSecret(name, certificate));
+        await own.admin.apply(ingress(name, `${name}.example`, 'web', { secretName: name }));
+      }
+      const { source, started, changes, names: known, log } = await follow(t, own, { mostByName: 5 });
+      await started;
+      t.deepEqual(known('Secret'), names.map((name) => `shop/${name}`).sort());
+      t.is(source.stats().find(({ kind: of }) => of === 'Secret')?.lists, allowed ? 1 : 12);
+      t.deepEqual(source.problems(), [], log.join('\n'));
+
+      await own.admin.apply(ingress('later', 'later.example', 'web', { secretName: 'later' }));
+      await own.admin.apply(tlsSecret('later', certificate));
+      await until('a new one is read', () => known('Secret').includes('shop/later'));
+      changes.length = 0;
+      await own.admin.patch(tlsSecret('many-3', certificate), { data: { extra: 'eA==' } });
+      await until('a change is reported', () => changes.includes('Secret shop/many-3'));
+      await own.admin.remove(ingress('many-4', '', ''));
+      await until('what is not wanted any more is dropped', () => !known('Secret').includes('shop/many-4'));
+      await own.admin.apply(ingress('many-4', 'many-4.example', 'web', { secretName: 'many-4' }));
+      await until('and read again when it is', () => known('Secret').includes('shop/many-4'));
+      await own.admin.remove(tlsSecret('many-5', certificate));
+      await until('and gone when it is', () => !known('Secret').includes('shop/many-5'));
+    });
+  }
+
   test.serial(`${kind}: with --watch-namespace nothing else is read but what flags name`, async (t) => {
     await cluster.admin.apply(namespace('elsewhere'));
     await cluster.admin.apply(ingress('inside', 'inside.example', 'web'));
