@@ -86,7 +86,7 @@ function isLowerToken(name: string): boolean {
   return name.length > 0;
 }
 
-function addressOf({ address, port }: Endpoint): string {
+export function addressOf({ address, port }: Endpoint): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 

@@ -13,6 +13,7 @@ import type { EndpointPool, PoolRequest } from './endpoint-pool.ts';
 import { failure, upstreamFailure } from './errors.ts';
 import type { UpstreamReason } from './errors.ts';
 import type { Line } from './guarded-client.ts';
+import { addressOf } from './http2-head.ts';
 import { UploadStream } from './upload-stream.ts';
 
 /** Interim responses to one request; an endpoint that sends more is broken. */
@@ -68,7 +69,7 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
     this.options = {
       method,
       path: target,
-      headers: headerList(request, this.#upload === undefined ? undefined : body?.length),
+      headers: headerList(request, pool.endpoint, this.#upload === undefined ? undefined : body?.length),
       body: this.#upload,
       ...PINNED,
     };
@@ -228,10 +229,10 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
  */
 const PINNED: object = { servername: 'endpoint' };
 
-/** The list that undici takes: Host first, and the framing that the body really has. */
-function headerList(request: UpstreamRequest, length: number | undefined): string[] {
+/** The list that undici takes: Host first, and the framing that the body really has. For a client of HTTP/1.0 that sent no Host it is the endpoint's address: an empty one is 400 for many. */
+function headerList(request: UpstreamRequest, endpoint: Endpoint, length: number | undefined): string[] {
   const { headers } = request;
-  const list = ['host', request.authority];
+  const list = ['host', request.authority === '' ? addressOf(endpoint) : request.authority];
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] as string;
     if (name.length === 14 && name.toLowerCase() === 'content-length') continue;

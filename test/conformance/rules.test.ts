@@ -154,5 +154,10 @@ test('a POST without a body says so to the endpoint', async (t) => {
   t.is(field(await serves(t, get('')), 'content-length'), undefined);
 });
 
+test('HTTP/1.0 without Host is served, and the endpoint gets its own address as Host', async (t) => {
+  const { forwarded } = await say(t, 'GET /x HTTP/1.0\r\n\r\n', [200], false);
+  t.regex(field(forwarded[0] as ParsedMessage, 'host') ?? '', /^127\.0\.0\.1:\d+$/);
+});
+
 test('an upgrade with a body: 400', (t) =>
   refuses(t, 400, post('Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n', 'a'), post('Connection: upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n', LAST), post('Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n', 'a')));
