@@ -16,6 +16,8 @@ export interface Verdict {
   readonly answers: readonly ParsedMessage[];
   /** Complete requests that reached the endpoint, in order. */
   readonly forwarded: readonly ParsedMessage[];
+  /** Their bytes. */
+  readonly raw: readonly Buffer[];
   readonly wrong: readonly string[];
 }
 
@@ -57,7 +59,7 @@ export async function startStage(): Promise<Stage> {
       const wrong = stream.bytes.toString('latin1', 0, PREFACE.length) === PREFACE ? [] : judge({ address, sent: stream.bytes, talk: said, witnessed, reference });
       wrong.push(...witness.violations.splice(0).map((violation) => `the endpoint cannot read what was forwarded: ${violation}`));
       const answers = answersIn(said.received);
-      return { statuses: answers.map(statusOf), answers, forwarded: witnessed.map(({ request }) => request), wrong };
+      return { statuses: answers.map(statusOf), answers, forwarded: witnessed.map(({ request }) => request), raw: witnessed.map(({ raw }) => raw), wrong };
     },
     honest: () => (queue = queue.then(ask)),
     close: async () => {

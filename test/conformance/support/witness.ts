@@ -10,6 +10,8 @@ import type { ParsedMessage } from '../../support/strict-http1.ts';
 export interface Witnessed {
   readonly serial: number;
   readonly request: ParsedMessage;
+  /** Its bytes, as they came. */
+  readonly raw: Buffer;
 }
 
 export interface Witness {
@@ -33,11 +35,11 @@ export async function startWitness(): Promise<Witness> {
   const sockets = new Set<net.Socket>();
   let serial = 0;
 
-  const file = (request: ParsedMessage): string => {
+  const file = (request: ParsedMessage, raw: Buffer): string => {
     const address = field(request, 'x-forwarded-for') ?? '';
     if (!net.isIP(address)) violations.push(`a request without its client: ${request.startLine}`);
     const list = filed.get(address);
-    const witnessed = { serial: ++serial, request };
+    const witnessed = { serial: ++serial, request, raw };
     if (list === undefined) filed.set(address, [witnessed]);
     else list.push(witnessed);
     return answerTo(serial, address, request);
@@ -53,7 +55,10 @@ export async function startWitness(): Promise<Witness> {
       try {
         const parsed = parseRequests(bytes);
         rest = parsed.rest;
-        for (const request of parsed.requests) socket.write(file(request), 'latin1');
+        // One at a time: the next one goes out when this one is answered.
+        if (parsed.requests.length > 1) violations.push(`${parsed.requests.length} requests at once in ${JSON.stringify(bytes.toString('latin1').slice(0, 2000))}`);
+        const raw = bytes.subarray(0, bytes.length - rest.length);
+        for (const request of parsed.requests) socket.write(file(request, raw), 'latin1');
       } catch (error) {
         if (!(error instanceof StrictHttpError)) throw error;
         violations.push(`${error.message} in ${JSON.stringify(bytes.toString('latin1').slice(0, 2000))}`);
