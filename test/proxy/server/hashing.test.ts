@@ -26,7 +26,7 @@ for (const [part, request] of KEYS) {
   test(`by ${part.type}: the same value leads to the same endpoint, many values to all of them`, async (t) => {
     const plane = await forwardPlane(t, [ok, ok, ok], { cluster: { loadBalancer: { type: 'ConsistentHash', key: [{ type: 'Literal', value: 'k' }, part] } } });
     const seen = new Set<string>();
-    for (let nth = 0; nth < 24; nth++) {
+    for (let nth = 0; nth < 48; nth++) {
       const first = await fetched(plane.port, request(`v${nth}`));
       seen.add(first);
       t.is(await fetched(plane.port, request(`v${nth}`)), first);
