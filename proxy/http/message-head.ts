@@ -255,6 +255,9 @@ export function parseResponseHead(text: string, into: ResponseHead, maxCount: nu
   if (error !== undefined) return error;
   if (into.chunked && into.contentLength !== -1) return bad('Content-Length together with Transfer-Encoding');
   if (into.chunked && into.minor === 0) return bad('Transfer-Encoding in HTTP/1.0');
-  if (status < 200 && (into.chunked || into.contentLength !== -1 || into.close)) return bad('an interim response that announces a body or the end');
+  if (status < 200) {
+    if (into.minor === 0) return bad('an interim response in HTTP/1.0');
+    if (into.chunked || into.contentLength !== -1 || into.close) return bad('an interim response that announces a body or the end');
+  }
   return undefined;
 }

@@ -177,6 +177,7 @@ export const ANSWERS: readonly AnswerPayload[] = [
     ['with an empty length', `HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n${answer('Content-Length: 2\r\n', 'ok')}`, 502],
     ['with chunks', `HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n${answer('Content-Length: 2\r\n', 'ok')}`, 502],
     ['with Connection: close', `HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n${answer('Content-Length: 2\r\n', 'ok')}`, 502],
+    ['in HTTP/1.0', `HTTP/1.0 103 Early Hints\r\n\r\n${answer('Content-Length: 2\r\n', 'ok')}`, 502],
     ['a malformed one', `HTTP/1.1 103 Early Hints\r\nX : 1\r\n\r\n${answer('Content-Length: 2\r\n', 'ok')}`, 502],
     ['and nothing else', 'HTTP/1.1 103 Early Hints\r\n\r\n', 502, CLOSES],
     ['101 that nobody asked for', `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n${POISON}`, 502],
