@@ -35,7 +35,7 @@ Try, in another terminal:
   # a host with a certificate sends plain HTTP there
   curl -i -H 'Host: shop.example.com' ${plain}/cart
 
-  # a WebSocket: 101, and the application's greeting
+  # a WebSocket: 101 and the application's greeting, until curl gives up after two seconds
   curl -i -N --http1.1 --max-time 2 ${secure} -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: ZmFpcmxlYWQgZGVtbyBrZXk=' https://shop.example.com:${https}/live
 
   # what is served, and why
