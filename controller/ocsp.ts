@@ -55,7 +55,7 @@ export class OcspWatcher {
 
   stop(): void {
     this.#stopped = true;
-    for (const name of [...this.#watched.keys()]) this.#forget(name);
+    for (const name of this.#watched.keys()) this.#forget(name);
   }
 
   #watch({ name, chainPem }: Certificate): void {
