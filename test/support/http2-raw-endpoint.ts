@@ -37,7 +37,7 @@ export interface RawHttp2Options {
   readonly initialWindowSize?: number;
   /** False: the endpoint never gives back the window that data took. */
   readonly takesData?: boolean;
-  /** False: no SETTINGS are sent. */
+  /** False: it says nothing of itself. */
   readonly greets?: boolean;
   /** False: PINGs are not answered. */
   readonly answersPings?: boolean;
@@ -57,6 +57,7 @@ export class RawHttp2Connection {
   readonly #options: RawHttp2Options;
   #rest = Buffer.alloc(0);
   #greeted = false;
+  #asked = 0;
 
   constructor(socket: net.Socket, nth: number, script: RawScript, options: RawHttp2Options) {
     this.socket = socket;
@@ -85,6 +86,18 @@ export class RawHttp2Connection {
     payload.writeUInt32BE(lastStream);
     payload.writeUInt32BE(code, 4);
     this.write(frame(FRAME.GOAWAY, 0, 0, payload));
+  }
+
+  /** Resolves when the proxy has taken in all that was sent so far. */
+  async roundTrip(): Promise<void> {
+    const payload = Buffer.alloc(8);
+    payload.writeUInt32BE(++this.#asked);
+    this.write(frame(FRAME.PING, 0, 0, payload));
+    const deadline = performance.now() + 5_000;
+    while (!this.frames.some((each) => each.type === FRAME.PING && (each.flags & FLAG.ACK) !== 0 && each.payload.equals(payload))) {
+      if (performance.now() > deadline) throw new Error('no answer to PING');
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   }
 
   /** Octets of DATA that may be sent on the stream now. */
@@ -129,7 +142,7 @@ export class RawHttp2Connection {
       case FRAME.SETTINGS:
         if ((one.flags & FLAG.ACK) !== 0) return;
         for (let at = 0; at < one.payload.length; at += 6) if (one.payload.readUInt16BE(at) === SETTING.initialWindowSize) this.#streamWindow = one.payload.readUInt32BE(at + 2);
-        this.write(frame(FRAME.SETTINGS, FLAG.ACK, 0));
+        if (this.#options.greets !== false) this.write(frame(FRAME.SETTINGS, FLAG.ACK, 0));
         return;
       case FRAME.WINDOW_UPDATE:
         if (one.stream === 0) this.#window += one.payload.readUInt32BE(0);
