@@ -20,7 +20,7 @@ export interface Watched {
   /** The other end does not answer. */
   unresponsive(): void;
   /** Every `pingAfterMs`. */
-  tick(now: number): void;
+  tick(): void;
 }
 
 const SLOWER = 4;
@@ -32,14 +32,14 @@ export class Keepalive {
   readonly #timer: NodeJS.Timeout;
   #answerBy: NodeJS.Timeout | undefined;
   #heard = 0;
-  #silentSince = performance.now();
-  /** Silence after which the next PING is sent. */
-  #askAfterMs: number;
+  /** Looks since something was heard, or the last answer. */
+  #silent = 0;
+  /** Number of them after which the next PING is sent. */
+  #askAfter = 1;
 
   constructor(options: KeepaliveOptions, watched: Watched) {
     this.#options = options;
     this.#watched = watched;
-    this.#askAfterMs = options.pingAfterMs;
     this.#timer = setInterval(() => this.#look(), options.pingAfterMs).unref();
   }
 
@@ -54,21 +54,20 @@ export class Keepalive {
     clearTimeout(this.#answerBy);
     this.#answerBy = undefined;
     this.#heard = this.#watched.heard;
-    this.#silentSince = performance.now();
-    this.#askAfterMs = Math.min(SLOWEST_MS, this.#askAfterMs * SLOWER);
+    this.#silent = 0;
+    this.#askAfter = Math.min(Math.ceil(SLOWEST_MS / this.#options.pingAfterMs), this.#askAfter * SLOWER);
   }
 
   #look(): void {
-    const now = performance.now();
     const { heard, open } = this.#watched;
     if (heard !== this.#heard || open === 0) {
       this.#heard = heard;
-      this.#silentSince = now;
-      this.#askAfterMs = this.#options.pingAfterMs;
-    } else if (this.#answerBy === undefined && now - this.#silentSince >= this.#askAfterMs - 1) {
+      this.#silent = 0;
+      this.#askAfter = 1;
+    } else if (this.#answerBy === undefined && ++this.#silent >= this.#askAfter) {
       this.#answerBy = setTimeout(() => this.#watched.unresponsive(), this.#options.pingTimeoutMs).unref();
       this.#watched.ping();
     }
-    this.#watched.tick(now);
+    this.#watched.tick();
   }
 }

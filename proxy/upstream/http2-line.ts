@@ -139,8 +139,8 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
     this.#write(frame(FRAME.PING, 0, 0, Buffer.alloc(8)));
   }
 
-  tick(now: number): void {
-    if (this.#streams.size === 0 && now - this.#idleSince >= this.#options.lineIdleMs) this.leave();
+  tick(): void {
+    if (this.#streams.size === 0 && performance.now() - this.#idleSince >= this.#options.lineIdleMs) this.leave();
   }
 
   expired(): void {
@@ -184,8 +184,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
   takeData(id: number, data: Buffer, octets: number, end: boolean): void {
     const stream = this.#streamOf(id);
     this.#receiveWindow -= octets;
-    if (this.#receiveWindow < 0) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'more data than it may send');
-    // Given back at once: a stream that is not read must not hold up the others.
+    // Given back at once: a stream that is not read must not hold up the others, and has a window of its own.
     if (this.#receiveWindow < LINE_WINDOW / 2) {
       this.#write(numberFrame(FRAME.WINDOW_UPDATE, 0, LINE_WINDOW - this.#receiveWindow));
       this.#receiveWindow = LINE_WINDOW;
