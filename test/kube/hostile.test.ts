@@ -34,11 +34,18 @@ test('every string of every kind with every hostile text is taken literally or r
   const took = await until('what comes after them is served', async () => (await get(fairlead.http, '/', { host: 'last.example' })).body.startsWith('good'), 60_000);
   t.log(`${count} objects; what came after them was served ${Math.round(took)} ms later`);
 
-  const problems = (await get(fairlead.admin, '/problems?output=json')).body;
-  const table = (await get(fairlead.admin, '/table?output=json')).body;
-  const named = new Set([...`${problems}${table}`.matchAll(/hostile-\d+/g)].map(([name]) => name));
-  // Another class is another one's business.
-  const silent = [...ingresses].filter(([name, { field }]) => !named.has(name) && !/ingressClassName|ingress\.class/.test(field));
+  let problems = '';
+  let table = '';
+  let silent: (readonly [string, { readonly field: string; readonly text: string }])[] = [];
+  // Problems are compared apart from the table, once a second in a burst like this one.
+  for (const end = performance.now() + 20_000; performance.now() < end; await pause(250)) {
+    problems = (await get(fairlead.admin, '/problems?output=json')).body;
+    table = (await get(fairlead.admin, '/table?output=json')).body;
+    const named = new Set([...`${problems}${table}`.matchAll(/hostile-\d+/g)].map(([name]) => name));
+    // Another class is another one's business.
+    silent = [...ingresses].filter(([name, { field }]) => !named.has(name) && !/ingressClassName|ingress\.class/.test(field));
+    if (silent.length === 0) break;
+  }
   t.deepEqual(silent.map(([name, { field, text }]) => `${name} ${field} ${JSON.stringify(text).slice(0, 40)}`), []);
   for (const page of [problems, table, (await get(fairlead.admin, '/problems')).body, (await get(fairlead.admin, '/table')).body]) {
     // Nothing that a terminal would obey, and nothing of a length that only an attacker writes.
