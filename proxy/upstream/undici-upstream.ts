@@ -65,12 +65,13 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
     this.#request = request;
     this.#handler = handler;
     const { body, method, target } = request;
-    this.#upload = body === undefined || body.length === 0 ? undefined : new UploadStream(body, request.timeouts.sendIdleMs);
+    const whole = body?.length === 0 ? undefined : body?.whole;
+    this.#upload = body === undefined || body.length === 0 || whole !== undefined ? undefined : new UploadStream(body, request.timeouts.sendIdleMs);
     this.options = {
       method,
       path: target,
-      headers: headerList(request, pool.endpoint, this.#upload === undefined ? undefined : body?.length),
-      body: this.#upload,
+      headers: headerList(request, pool.endpoint, this.#upload === undefined ? whole?.length : body?.length),
+      body: whole ?? this.#upload,
       ...PINNED,
     };
   }

@@ -135,5 +135,5 @@ test.serial('the only pod is still asked while it terminates and serves; when it
   client.destroy();
   t.is(statusOf(message), 503);
   t.is(log.at(-1)!.reason, 'NoHealthyUpstream');
-  t.true(performance.now() - startedAt < 100);
+  t.true(performance.now() - startedAt < 1_000);
 });

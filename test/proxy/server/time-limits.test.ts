@@ -49,7 +49,7 @@ test.serial('a request as a whole: 504 DurationTimeout before the answer, a cut 
   const tookMs = performance.now() - startedAt;
   client.destroy();
   t.is(statusOf(message), 504);
-  t.true(tookMs >= 249 && tookMs < 400, `${tookMs} ms`);
+  t.true(tookMs >= 249 && tookMs < 4_000, `${tookMs} ms`);
   t.is(plane.log[0]!.exchange.attempts.length, 1);
   const cut = await RawClient.connect(plane.port);
   cut.write(GET);
