@@ -123,17 +123,16 @@ test('a request without host has no X-Forwarded-Host', (t) => {
   t.is(getField(headers, 'x-forwarded-host'), undefined);
 });
 
-test('a request id is kept if it is short and plain, else made', (t) => {
+test('a request id of a trusted peer is kept if it is short and visible; anybody else gets a new one', (t) => {
   const stranger = { trusted: false };
+  const friend = { trusted: true };
   const made = /^[0-9a-f]{32}$/;
-  t.is(requestId(['X-Request-ID', 'abc-123'], stranger), 'abc-123');
-  t.is(requestId(['X-Request-ID', 'a'.repeat(128)], stranger), 'a'.repeat(128));
-  for (const bad of ['', 'a b', 'a'.repeat(129), '{"a"}', '\u00e9']) t.regex(requestId(['X-Request-ID', bad], stranger), made, bad);
-  t.regex(requestId(['X-Request-ID', 'a', 'x-request-id', 'b'], stranger), made);
-  t.is(requestId(['X-Request-ID', '{a}'], { trusted: true }), '{a}');
-  t.regex(requestId(['X-Request-ID', 'a b'], { trusted: true }), made);
-  const ids = new Set(Array.from({ length: 1000 }, () => requestId([], stranger)));
-  t.is(ids.size, 1000);
+  t.regex(requestId(['X-Request-ID', 'abc-123'], stranger), made);
+  t.is(requestId(['X-Request-ID', 'abc-123'], friend), 'abc-123');
+  t.is(requestId(['X-Request-ID', 'a'.repeat(128)], friend), 'a'.repeat(128));
+  for (const sent of ['a'.repeat(129), '', 'a b', 'a\u00e9']) t.regex(requestId(['X-Request-ID', sent], friend), made, JSON.stringify(sent));
+  t.regex(requestId(['X-Request-ID', 'a', 'x-request-id', 'b'], friend), made, 'two fields');
+  t.not(requestId([], friend), requestId([], friend));
 });
 
 test('a CIDR is an address with or without a prefix length, and what is none trusts nobody', (t) => {
