@@ -87,7 +87,7 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate)
   }
   const reply = filterReply(winner, exchangeOf(request, asked, scheme));
   const { filters, action } = winner.route;
-  return { ...common, answer: { route, filters, ...(reply === undefined ? {} : { reply }), action, clusters: clustersOf(action, sections) } };
+  return { ...common, answer: { route, filters, ...(reply === undefined ? {} : { reply }), action, clusters: clustersOf(action, sections, scheme) } };
 }
 
 function outcome({ compiled, failed }: Candidate, locate: Locate): Omit<ExplainedRoute, 'verdict'> {
@@ -121,9 +121,10 @@ function filterReply({ active }: CompiledRoute, exchange: Exchange): Reply | und
   return undefined;
 }
 
-function clustersOf(action: Action, sections: Sections): readonly ExplainedCluster[] {
+function clustersOf(action: Action, sections: Sections, scheme: 'http' | 'https'): readonly ExplainedCluster[] {
   if (action.type !== 'Forward') return [];
-  return action.clusters.map(({ cluster, weight }) => {
+  const clusters = scheme === 'https' ? (action.encryptedClusters ?? action.clusters) : action.clusters;
+  return clusters.map(({ cluster, weight }) => {
     const endpoints = sections.endpoints[cluster] ?? [];
     const taking = new Set(eligible(endpoints));
     return { name: cluster, weight, endpoints: endpoints.map((endpoint) => ({ endpoint, takesRequests: taking.has(endpoint) })) };

@@ -13,6 +13,7 @@ const accessLog = options.accessLog === 'off' ? undefined : new AccessLog(option
 if (accessLog !== undefined) metrics.countDroppedLogLines(() => accessLog.dropped);
 const server = new Server(options, EMPTY_SNAPSHOT, accessLog === undefined ? [metrics] : [metrics, accessLog], metrics);
 metrics.countUpgraded(() => server.upgraded);
+metrics.watchOverload(() => server.overload);
 
 /** Tables are put in force one after the other: opening a listener takes a moment. */
 let applying: Promise<void> = Promise.resolve();

@@ -5,8 +5,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Exchange } from '../http/exchange.ts';
 import type { HistogramData, WorkerStats } from '../table/messages.ts';
 import {
-  ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, DURATION_BOUNDS, EVENT_LOOP_DELAY, HANDSHAKE_FAILURES, LOG_LINES_DROPPED,
-  REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, WORKER_MEMORY, seriesKey,
+  ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_REFUSED, DURATION_BOUNDS, EVENT_LOOP_DELAY, HANDSHAKE_FAILURES, LOG_LINES_DROPPED,
+  OVERLOAD, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, WORKER_MEMORY, seriesKey,
 } from '../table/metrics.ts';
 import type { Route } from '../table/route.ts';
 import type { ExchangeObserver } from './observer.ts';
@@ -38,6 +38,7 @@ interface ListenerSeries {
   open: number;
   accepted: number;
   failedHandshakes: number;
+  refused: number;
 }
 
 /** Numbers of one worker since its start. Every method is cheap and none throws. */
@@ -51,6 +52,7 @@ export class Metrics implements ExchangeObserver {
   readonly #listeners = new Map<string, ListenerSeries>();
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 20 });
   #upgraded: () => number = () => 0;
+  #overload: () => number = () => 0;
   #droppedLogLines: () => number = () => 0;
 
   /** `worker`: its index, the label of what is counted per process. */
@@ -63,6 +65,11 @@ export class Metrics implements ExchangeObserver {
   /** Where the number of upgraded connections is read at scrape. */
   countUpgraded(read: () => number): void {
     this.#upgraded = read;
+  }
+
+  /** Where the level of overload is read at scrape. */
+  watchOverload(read: () => number): void {
+    this.#overload = read;
   }
 
   /** Where the number of dropped access log lines is read at scrape. */
@@ -103,6 +110,10 @@ export class Metrics implements ExchangeObserver {
     this.#listener(listener).open--;
   }
 
+  connectionRefused(listener: string): void {
+    this.#listener(listener).refused++;
+  }
+
   handshakeFailed(listener: string): void {
     this.#listener(listener).failedHandshakes++;
   }
@@ -119,9 +130,11 @@ export class Metrics implements ExchangeObserver {
     for (const [name, listener] of this.#listeners) {
       gauges[seriesKey(CONNECTIONS, name)] = listener.open;
       counters[seriesKey(CONNECTIONS_ACCEPTED, name)] = listener.accepted;
+      counters[seriesKey(CONNECTIONS_REFUSED, name)] = listener.refused;
       counters[seriesKey(HANDSHAKE_FAILURES, name)] = listener.failedHandshakes;
     }
     gauges[seriesKey(UPGRADED)] = this.#upgraded();
+    gauges[seriesKey(OVERLOAD, this.#worker)] = this.#overload();
     counters[seriesKey(LOG_LINES_DROPPED)] = this.#droppedLogLines();
     gauges[seriesKey(EVENT_LOOP_DELAY, this.#worker)] = Number.isFinite(this.#loopDelay.max) ? this.#loopDelay.max / 1e9 : 0;
     gauges[seriesKey(WORKER_MEMORY, this.#worker)] = process.memoryUsage.rss();
@@ -154,7 +167,7 @@ export class Metrics implements ExchangeObserver {
 
   #listener(name: string): ListenerSeries {
     let series = this.#listeners.get(name);
-    if (series === undefined) this.#listeners.set(name, (series = { open: 0, accepted: 0, failedHandshakes: 0 }));
+    if (series === undefined) this.#listeners.set(name, (series = { open: 0, accepted: 0, failedHandshakes: 0, refused: 0 }));
     return series;
   }
 }

@@ -78,6 +78,7 @@ export class Http2Connection implements Connection {
     stream.on('error', ignore);
     if (this.#context.overloaded) {
       // Nothing of it was looked at: the client may send it again (RFC 9113 §8.7).
+      this.#context.refused(this.#peer, { status: 503, reason: 'Overload', text: '', method: '', target: '' });
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return;
     }

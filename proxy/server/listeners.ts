@@ -30,6 +30,8 @@ const BACKLOG = 4096;
 export interface ConnectionObserver {
   connectionOpened(listener: string): void;
   connectionClosed(listener: string): void;
+  /** Its address had as many as it may. */
+  connectionRefused(listener: string): void;
   handshakeFailed(listener: string): void;
 }
 
@@ -156,7 +158,11 @@ export class Listeners {
   }
 
   #begin(socket: Socket, { listener, tls, trust }: Open, opening: Opening | undefined): void {
-    if (!this.#perAddress.admit(socket, plainAddress(opening?.proxied?.address ?? socket.remoteAddress ?? ''), trust)) return;
+    const admitted = this.#perAddress.admit(socket, plainAddress(opening?.proxied?.address ?? socket.remoteAddress ?? ''), trust);
+    if (!admitted) {
+      this.#observer.connectionRefused(listener.name);
+      return;
+    }
     if (tls === undefined) {
       this.#pending.delete(socket);
       new Http1Connection(socket, peerOf(socket, listener.name, trust, opening?.proxied), this.#context);

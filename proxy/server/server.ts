@@ -81,6 +81,11 @@ export class Server implements ServerContext {
     this.#overload.start();
   }
 
+  /** 0: none; 1 and 2: the levels of overload.ts. */
+  get overload(): 0 | 1 | 2 {
+    return this.#overload.critical ? 2 : this.#overload.high ? 1 : 0;
+  }
+
   get overloaded(): boolean {
     return this.#overload.high;
   }

@@ -21,15 +21,17 @@ export const ATTEMPTS = define('counter', 'fairlead_upstream_attempts_total', ['
 export const CONNECTIONS = define('gauge', 'fairlead_connections', ['listener'], 'Client connections that are open.');
 export const CONNECTIONS_ACCEPTED = define('counter', 'fairlead_connections_accepted_total', ['listener'], 'Client connections accepted.');
 export const UPGRADED = define('gauge', 'fairlead_upgraded_connections', [], 'Connections that were upgraded (WebSocket) and are open.');
+export const CONNECTIONS_REFUSED = define('counter', 'fairlead_connections_refused_total', ['listener'], 'Client connections refused because their address has as many as it may.');
 export const HANDSHAKE_FAILURES = define('counter', 'fairlead_tls_handshake_failures_total', ['listener'], 'TLS handshakes that failed.');
 export const LOG_LINES_DROPPED = define('counter', 'fairlead_access_log_dropped_total', [], 'Access log lines dropped because their reader was too slow.');
 export const EVENT_LOOP_DELAY = define('gauge', 'fairlead_worker_event_loop_delay_seconds', ['worker'], 'Longest delay of the worker\'s event loop since the last scrape.');
 export const WORKER_MEMORY = define('gauge', 'fairlead_worker_resident_memory_bytes', ['worker'], 'Resident memory of the worker process.');
+export const OVERLOAD = define('gauge', 'fairlead_worker_overload', ['worker'], '1: HTTP/2 streams and keep-alive are refused; 2: new requests are, too. 0: neither.');
 
 /** Every metric that a worker counts, in the order in which they are exposed. */
 export const WORKER_METRICS: readonly MetricDefinition[] = [
   REQUESTS, REQUEST_DURATION, REQUEST_BYTES, RESPONSE_BYTES, ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, UPGRADED,
-  HANDSHAKE_FAILURES, LOG_LINES_DROPPED, EVENT_LOOP_DELAY, WORKER_MEMORY,
+  CONNECTIONS_REFUSED, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, EVENT_LOOP_DELAY, WORKER_MEMORY, OVERLOAD,
 ];
 
 /** Upper bounds of the duration buckets, in seconds. */

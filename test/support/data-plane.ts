@@ -83,7 +83,7 @@ export async function startDataPlane(
       log.push({ status: exchange.status, reason: exchange.reason, bytesIn, bytesOut, exchange });
     },
   };
-  const nothing = { connectionOpened() {}, connectionClosed() {}, handshakeFailed() {} };
+  const nothing = { connectionOpened() {}, connectionClosed() {}, connectionRefused() {}, handshakeFailed() {} };
   const server = new Server(
     {
       limits: { ...DEFAULT_TEST_OPTIONS.limits, ...options.limits },

@@ -67,6 +67,7 @@ test('at 85 % connections end with their answer, and HTTP/2 streams are refused 
   const refused = session.request({ ':path': '/', ':authority': 'a' });
   const [error] = (await once(refused, 'error')) as [Error];
   t.regex(error.message, /REFUSED_STREAM/);
+  t.is(plane.log.at(-1)!.reason, 'Overload');
   load = IDLE;
   await overloaded();
   const again = session.request({ ':path': '/', ':authority': 'a' });
