@@ -4,6 +4,7 @@ import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 import { selfSigned } from '../../../certs/self-signed.ts';
+import { cut } from '../kube/cut.ts';
 import { Access, ADMIN } from './access.ts';
 import { Faults } from './faults.ts';
 import { Handler } from './handler.ts';
@@ -44,7 +45,7 @@ export class ApiServer {
     this.access = new Access(this.store);
     this.access.addToken(ADMIN_TOKEN, ADMIN);
     this.#port = port;
-    this.#parts = { store: this.store, writes: new Writes(this.store), pages: new Pages(), access: this.access, faults: this.faults, hidden: new Set(), bookmarkEveryMs, reset: (port) => this.#sockets.get(port)?.resetAndDestroy() };
+    this.#parts = { store: this.store, writes: new Writes(this.store), pages: new Pages(), access: this.access, faults: this.faults, hidden: new Set(), bookmarkEveryMs, reset: (port) => this.#reset(port) };
     this.#handler = new Handler(this.#parts, (seen) => this.requests.push(seen));
     for (const namespace of ['default', 'kube-system']) this.write({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   }
@@ -97,8 +98,13 @@ export class ApiServer {
     await this.refuse();
   }
 
+  #reset(port: number | undefined): void {
+    const socket = this.#sockets.get(port);
+    if (socket !== undefined) cut(socket);
+  }
+
   resetConnections(): void {
-    for (const socket of this.#sockets.values()) socket.resetAndDestroy();
+    for (const socket of this.#sockets.values()) cut(socket);
   }
 
   /** A new key and certificate for new connections; the old trust anchor no longer fits. */

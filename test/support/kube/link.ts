@@ -2,6 +2,7 @@
 // It knows nothing of what it carries, so it works in front of any server.
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { cut } from './cut.ts';
 
 export class Link {
   readonly #target: number;
@@ -58,8 +59,8 @@ export class Link {
   /** Resets what is open; new connections work. */
   reset(): void {
     for (const [a, b] of this.#pairs) {
-      a.resetAndDestroy();
-      b.resetAndDestroy();
+      cut(a);
+      cut(b);
     }
   }
 
@@ -68,13 +69,13 @@ export class Link {
     const far = connect(this.#target, '127.0.0.1');
     const pair = [near, far] as const;
     this.#pairs.add(pair);
-    const cut = (): void => {
+    const close = (): void => {
       this.#pairs.delete(pair);
       near.destroy();
       far.destroy();
     };
     for (const [from, to] of [[near, far], [far, near]] as const) {
-      from.on('error', cut).on('close', cut).on('end', () => to.end());
+      from.on('error', close).on('close', close).on('end', () => to.end());
       from.on('data', (chunk) => {
         if (!to.write(chunk)) from.pause();
       });
