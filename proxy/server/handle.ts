@@ -142,7 +142,15 @@ class RequestLife implements ForwardingHost {
       this.#finish();
       return;
     }
-    this.reply(plainReply(error.status, error.reason));
+    this.reply(plainReply(error.status, error.reason, error.side === 'upstream' ? this.#hint() : undefined));
+  }
+
+  /** What a person should look at first, where a cluster cannot serve what it is asked. */
+  #hint(): string | undefined {
+    const { cluster, request } = this.#exchange;
+    const speaks = cluster === undefined ? undefined : this.#service.clusters.get(cluster)?.cluster.protocol;
+    if (speaks !== 'HTTP/1.1' || getField(request.headers, 'content-type')?.startsWith('application/grpc') !== true) return undefined;
+    return 'gRPC needs an endpoint that speaks HTTP/2, and this one is spoken to in HTTP/1.1: say appProtocol grpc or kubernetes.io/h2c on the port of its Service';
   }
 
   tunnelled(): void {
