@@ -18,6 +18,7 @@ export class Http2Response implements ResponseWriter, Expiring {
   readonly #context: ServerContext;
   readonly #isHead: boolean;
   readonly #hasBody: boolean;
+  readonly #reset: () => void;
   #ended = false;
   #bodiless = false;
   #left: number | undefined;
@@ -31,6 +32,7 @@ export class Http2Response implements ResponseWriter, Expiring {
     this.#context = context;
     this.#hasBody = hasBody;
     this.#isHead = method === 'HEAD';
+    this.#reset = reset;
     stream.on('drain', () => {
       context.deadlines.clear(this);
       if (!this.#ended) this.onDrain?.();
@@ -96,6 +98,8 @@ export class Http2Response implements ResponseWriter, Expiring {
       this.#left -= chunk.length;
     }
     this.#sendHead(false);
+    // The stream may be closed already, and its 'close' still to come: then there is no head, and Node throws if a body is written.
+    if (!this.#stream.headersSent) return true;
     this.bytes += chunk.length;
     const more = this.#stream.write(chunk);
     if (!more) this.#awaitClient();
@@ -112,6 +116,7 @@ export class Http2Response implements ResponseWriter, Expiring {
     this.#trailers = trailers;
     this.#sendHead(trailers === undefined || trailers.length === 0);
     const stream = this.#stream;
+    if (!stream.headersSent) return;
     stream.end();
     if (stream.writableLength > 0) this.#awaitClient();
     if (!stream.readableFlowing) stream.resume();
@@ -122,6 +127,8 @@ export class Http2Response implements ResponseWriter, Expiring {
   abort(): void {
     if (this.#ended) return;
     this.#ended = true;
+    // Whoever reads the body hears of a reset before we do, and gives up the response.
+    if (this.#stream.closed) this.#reset();
     // Not close(code): that can end the stream as if it were complete.
     this.#stream.destroy(new Error('response cut'));
   }

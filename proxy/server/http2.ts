@@ -171,7 +171,7 @@ export class Http2Connection implements Connection {
   #refuse(stream: ServerHttp2Stream, status: number, text: string, method: string, target: string): void {
     const reason = status === 405 ? 'MethodNotAllowed' : status === 417 ? 'ExpectationFailed' : HEAD_ERROR;
     this.#context.refused(this.#peer, { status, reason, text, method, target });
-    if (stream.destroyed) return;
+    if (stream.destroyed || stream.closed) return;
     const body = `${status} ${reasonPhrase(status)}: ${text}\n`;
     stream.respond({ ':status': status, 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length });
     stream.end(body);
@@ -202,7 +202,7 @@ class Http2Body implements BodySource, Expiring {
 
   start(sink: BodySink): void {
     this.started = true;
-    if (this.#over || this.#stream.destroyed) {
+    if (this.#over || this.#stream.destroyed || this.#stream.closed) {
       sink.onAbort(GONE);
       return;
     }

@@ -35,7 +35,7 @@ const HONEST_ADDRESS = '127.0.0.1';
 export async function startStage(): Promise<Stage> {
   const witness = await startWitness();
   const proxy = await startDataPlane(simpleTable([endpoint(witness.port)]));
-  const client = await RawClient.connect(proxy.port);
+  let client = await RawClient.connect(proxy.port);
   let asked = 0;
   let queue: Promise<void> = Promise.resolve();
   const ask = async (): Promise<void> => {
@@ -48,6 +48,10 @@ export async function startStage(): Promise<Stage> {
     if (answer === undefined || statusOf(answer) !== 200 || answer.body.toString('latin1') !== line || own?.request.startLine !== line || field(answer, 'x-serial') !== String(own.serial)) {
       throw new Error(`the honest client asked for ${target} and got ${answer?.startLine} ${JSON.stringify(answer?.body.toString('latin1').slice(0, 200))}`);
     }
+    // A connection takes so many requests, and no more; any other end of it shows when it is asked next.
+    if (field(answer, 'connection') !== 'close') return;
+    client.destroy();
+    client = await RawClient.connect(proxy.port);
   };
   return {
     perform: async (lane, stream, last) => {

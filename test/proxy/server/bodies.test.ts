@@ -3,6 +3,7 @@ import http2 from 'node:http2';
 import { once } from 'node:events';
 import test from 'ava';
 import { answer, forwardPlane, ok } from '../../support/forward-plane.ts';
+import { FRAME, RawHttp2Client, frame, requestFields, rst } from '../../support/raw-http2.ts';
 import { RawClient, exchangeRaw, statusOf } from '../../support/raw-client.ts';
 import { field } from '../../support/strict-http1.ts';
 
@@ -114,3 +115,21 @@ test('nobody is asked for a body that has nowhere to go', async (t) => {
   t.false(client.received.toString('latin1').includes('100 Continue'));
   client.destroy();
 });
+
+for (const apart of [false, true]) {
+  test(`a connection is closed for its many resets of uploads that are held, and nobody else is harmed (${apart ? 'one by one' : 'in one go'})`, async (t) => {
+    const plane = await forwardPlane(t, [ok], { forward: { requestBuffering: true } });
+    const client = await RawHttp2Client.connect(plane.port);
+    for (let stream = 1; stream < 400 && !client.closed; stream += 2) {
+      client.write(client.headers(stream, requestFields('POST', '/'), false), frame(FRAME.DATA, 0, stream, 'x'), rst(stream, 8));
+      // An answer to a stream that is gone must not be written any more: Node throws then, and a worker would be lost.
+      if (apart) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await until(() => client.closed, 'the connection is closed');
+    await until(() => plane.log.length > 100, 'the log has them');
+    t.deepEqual([...new Set(plane.log.map(({ status }) => status))], [499]);
+    t.is(plane.backends[0]!.connections.length, 0);
+    const { message } = await exchangeRaw(plane.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    t.is(statusOf(message), 200);
+  });
+}
