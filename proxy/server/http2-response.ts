@@ -65,10 +65,12 @@ export class Http2Response implements ResponseWriter, Expiring {
     const stream = this.#stream;
     if (this.started || this.#ended || stream.destroyed || stream.closed) return;
     this.started = true;
-    this.#bodiless = this.#isHead || status === 204 || status === 304;
+    // 205 has no content (RFC 9110 §15.3.6), whatever an endpoint says; Node would announce it and send none.
+    const empty = status === 204 || status === 205;
+    this.#bodiless = this.#isHead || empty || status === 304;
     const out: (string | number)[] = [':status', status];
     for (let i = 0; i < headers.length; i += 2) out.push((headers[i] as string).toLowerCase(), headers[i + 1] as string);
-    if (length !== undefined && status !== 204) out.push('content-length', String(length));
+    if (length !== undefined && !empty) out.push('content-length', String(length));
     this.#left = this.#bodiless ? 0 : length;
     this.#head = out;
     this.#mayTrail = this.#left === undefined || getField(headers, 'trailer') !== undefined;

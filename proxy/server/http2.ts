@@ -38,6 +38,8 @@ export class Http2Connection implements Connection {
       maxHeaderListPairs: limits.headerCount,
       maxSessionMemory: 10,
       maxSettings: 32,
+      // An endpoint's doubled ETag or Date goes on as it came; Node would throw.
+      strictSingleValueFields: false,
       maxOutstandingPings: 8,
       peerMaxConcurrentStreams: limits.maxConcurrentStreams,
     });
