@@ -6,9 +6,10 @@ import type { Exchange } from '../http/exchange.ts';
 import type { HistogramData, WorkerStats } from '../table/messages.ts';
 import {
   ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_REFUSED, DURATION_BOUNDS, EVENT_LOOP_DELAY, HANDSHAKE_FAILURES, LOG_LINES_DROPPED,
-  OVERLOAD, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, WORKER_MEMORY, seriesKey,
+  MAX_FILES, OPEN_FILES, OVERLOAD, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, WORKER_MEMORY, seriesKey,
 } from '../table/metrics.ts';
 import type { Route } from '../table/route.ts';
+import { fileDescriptors, residentMemory } from './own-process.ts';
 import type { ExchangeObserver } from './observer.ts';
 
 /** Objects, and services, with series of their own; further ones share one named `_other`, so that a table of any size can be scraped. */
@@ -137,7 +138,10 @@ export class Metrics implements ExchangeObserver {
     gauges[seriesKey(OVERLOAD, this.#worker)] = this.#overload();
     counters[seriesKey(LOG_LINES_DROPPED)] = this.#droppedLogLines();
     gauges[seriesKey(EVENT_LOOP_DELAY, this.#worker)] = Number.isFinite(this.#loopDelay.max) ? this.#loopDelay.max / 1e9 : 0;
-    gauges[seriesKey(WORKER_MEMORY, this.#worker)] = process.memoryUsage.rss();
+    gauges[seriesKey(WORKER_MEMORY, this.#worker)] = residentMemory();
+    const files = fileDescriptors();
+    gauges[seriesKey(OPEN_FILES, this.#worker)] = files.open;
+    gauges[seriesKey(MAX_FILES, this.#worker)] = files.limit;
     this.#loopDelay.reset();
     return { counters, gauges, histograms };
   }

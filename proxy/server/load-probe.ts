@@ -2,6 +2,7 @@
 // kills by, else by the process's; and how late the event loop is.
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { residentMemory } from '../observe/own-process.ts';
 import type { WorkerMemory } from '../table/messages.ts';
 import type { LoadProbe } from './overload.ts';
 
@@ -34,7 +35,7 @@ export function systemLoad({ limitBytes, processes }: WorkerMemory): LoadProbe {
     const loopDelayMs = delay.percentile(99) / 1e6;
     delay.reset();
     if (limit === 0) return { memory: 0, loopDelayMs };
-    const used = accounts === undefined ? process.memoryUsage.rss() * processes : usedOf(accounts);
+    const used = accounts === undefined ? residentMemory() * processes : usedOf(accounts);
     return { memory: used / limit, loopDelayMs };
   };
 }

@@ -1,0 +1,176 @@
+// What runs out: file descriptors, the disk of the access log, the memory that slow clients could take, and the patience with
+// those that never finish their request. Numbers are those of the list in test/soak/README.md.
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import test from 'ava';
+import { startBackend } from '../support/fairlead-backend.ts';
+import { eventually, get } from '../support/fairlead-http.ts';
+import { documents, endpoints, ingress, service } from '../support/fairlead-manifests.ts';
+import { FULL, isAlive, residentOf, startLoadSite } from '../support/load-site.ts';
+import { MixedLoad } from '../support/mixed-load.ts';
+
+const RATE = FULL ? 500 : 150;
+const GET = 'GET /page HTTP/1.1\r\nHost: shop.example.com\r\n\r\n';
+
+/** A connection that stays, whatever becomes of it. */
+function hold(port: number, onData: () => void = () => undefined): net.Socket {
+  return net.connect({ port, host: '127.0.0.1' }).on('error', () => undefined).on('data', onData);
+}
+
+test.serial('17: without file descriptors no worker dies, what is open goes on, a metric shows it, and accepting goes on when some are free', async (t) => {
+  t.timeout(120_000);
+  const site = await startLoadSite(t, { args: ['--workers', '1'] });
+  const [worker] = site.workers() as [number];
+  const load = await MixedLoad.start(t, { port: site.fairlead.http, rate: RATE, mix: ['h1', 'h2', 'ws'] });
+  await pause(1_000);
+  t.deepEqual(load.lap().failures, []);
+  const open = await site.metric('fairlead_worker_open_file_descriptors');
+  t.true(open > 20 && open < (await site.metric('fairlead_worker_max_file_descriptors')), `${open}`);
+  execFileSync('prlimit', ['--pid', String(worker), `--nofile=${open + 30}`]);
+  t.is(await site.metric('fairlead_worker_max_file_descriptors'), open + 30);
+  const crowd = Array.from({ length: 200 }, () => hold(site.fairlead.http));
+  await pause(FULL ? 10_000 : 1_500);
+  const [during, limit] = [await site.metric('fairlead_worker_open_file_descriptors'), await site.metric('fairlead_worker_max_file_descriptors')];
+  t.true(during >= limit - 2, `${during} of ${limit}`);
+  t.true(isAlive(worker));
+  // Kept connections are served on those that are open to the endpoint; nothing new can be opened in either direction.
+  const meanwhile = load.lap();
+  const served = meanwhile.sent - meanwhile.failures.length;
+  t.true(served > meanwhile.sent * 0.9, JSON.stringify(meanwhile.outcomes));
+  for (const socket of crowd) socket.destroy();
+  const freedAt = performance.now();
+  await eventually('a new connection is served', () => get(site.fairlead.http, '/page', { host: 'shop.example.com' }).then(({ status }) => status === 200, () => false));
+  const resumedMs = performance.now() - freedAt;
+  t.true(resumedMs < (FULL ? 1_000 : 5_000), `${resumedMs} ms`);
+  await pause(500);
+  load.lap();
+  await pause(500);
+  t.deepEqual((await load.stop()).failures, []);
+  t.is(site.workers()[0], worker);
+  t.log(`${during} of ${limit} descriptors; ${meanwhile.failures.length} of ${meanwhile.sent} requests failed meanwhile; accepting again after ${Math.round(resumedMs)} ms`);
+});
+
+test.serial('18: on a full disk log lines are dropped and counted, and traffic does not notice', async (t) => {
+  t.timeout(120_000);
+  // Every write to this device fails with ENOSPC.
+  const site = await startLoadSite(t, { args: ['--access-log', '/dev/full'] });
+  const load = await MixedLoad.start(t, { port: site.fairlead.http, rate: RATE });
+  // A megabyte is kept for a disk that may have room again; then lines go.
+  const long = `/${'x'.repeat(7_000)}`;
+  const dropped = (): Promise<number> => site.metric('fairlead_access_log_dropped_total');
+  await eventually('lines are dropped', async () => {
+    for (let nth = 0; nth < 20; nth++) await get(site.fairlead.http, long, { host: 'shop.example.com' });
+    return (await dropped()) > 0;
+  });
+  const first = await dropped();
+  if (FULL) await pause(30_000);
+  for (let nth = 0; nth < 200; nth++) await get(site.fairlead.http, long, { host: 'shop.example.com' });
+  t.true((await dropped()) > first);
+  const { failures, sent } = await load.stop();
+  t.deepEqual(failures, []);
+  t.log(`${sent} requests, F = 0; ${await dropped()} lines dropped and counted`);
+});
+
+test.serial('24: clients that read a byte a second of a large answer stop the endpoint and cost next to no memory', async (t) => {
+  t.timeout(180_000);
+  const readers = FULL ? 400 : 100;
+  const size = 100_000_000;
+  const chunk = Buffer.alloc(65_536);
+  let written = 0;
+  const much = await startBackend(t, 'much', (_request, response) => {
+    response.setHeader('content-length', size);
+    let left = size;
+    const more = (): void => {
+      while (left > 0) {
+        const part = chunk.subarray(0, Math.min(left, chunk.length));
+        left -= part.length;
+        written += part.length;
+        if (!response.write(part)) return void response.once('drain', more);
+      }
+      response.end();
+    };
+    more();
+  });
+  const site = await startLoadSite(t, { args: ['--workers', '1'], files: { 'much.yaml': documents(ingress('much', { host: 'much.example.com', paths: { '/': 'much' } }), service('much'), endpoints('much', much)) } });
+  const [worker] = site.workers() as [number];
+  const load = await MixedLoad.start(t, { port: site.fairlead.http, rate: 100 });
+  const sockets: net.Socket[] = [];
+  const add = async (count: number): Promise<number> => {
+    for (let nth = 0; nth < count; nth++) {
+      const socket = net.connect({ port: site.fairlead.http, host: '127.0.0.1' }).on('error', () => undefined);
+      socket.write('GET / HTTP/1.1\r\nHost: much.example.com\r\n\r\n');
+      socket.pause();
+      sockets.push(socket);
+    }
+    // Until the buffers of the system are full.
+    for (let last = -1; last !== written; await pause(700)) last = written;
+    return residentOf(worker);
+  };
+  const sip = setInterval(() => sockets.forEach((socket) => void socket.read(1)), 1_000);
+  t.teardown(() => {
+    clearInterval(sip);
+    for (const socket of sockets) socket.destroy();
+  });
+  // What it takes to pass on large answers at full speed, until the buffers of the system are full, is taken once.
+  const start = residentOf(worker);
+  const before = await add(100);
+  const after = await add(readers);
+  const atRest = written;
+  await pause(FULL ? 30_000 : 1_500);
+  t.true(written - atRest <= sockets.length * 2 * chunk.length, `${written - atRest} bytes more: the endpoint is not paused`);
+  t.true(atRest < sockets.length * 12_000_000, `${atRest} bytes`);
+  const each = (Math.max(after, residentOf(worker)) - before) / readers;
+  const { failures } = await load.stop();
+  t.deepEqual(failures, []);
+  t.true(each < 64 * 1024 + (FULL ? 0 : 128 * 1024), `${Math.round(each / 1024)} kB each`);
+  t.log(`the first 100 cost ${Math.round((before - start) / 1024 / 100)} kB of resident memory each, ${readers} more ${Math.round(each / 1024)} kB each; the endpoint stopped after ${(atRest / sockets.length / 1e6).toFixed(1)} MB each (buffers of the system); F = 0 of others`);
+});
+
+const SLOW = FULL ? { clients: 5_000, headSeconds: 10 } : { clients: 300, headSeconds: 2 };
+
+test.serial(`25: ${SLOW.clients} clients that never finish their head or their body harm nobody, and heads end after ${SLOW.headSeconds} s`, async (t) => {
+  t.timeout(180_000);
+  const site = await startLoadSite(t, { args: ['--client-header-timeout', `${SLOW.headSeconds}s`] });
+  const load = await MixedLoad.start(t, { port: site.fairlead.http, rate: RATE });
+  await pause(1_000);
+  t.deepEqual(load.lap().failures, []);
+  const before = site.workers().reduce((sum, pid) => sum + residentOf(pid), 0);
+  const lives: number[] = [];
+  const sockets: net.Socket[] = [];
+  let bodiesClosed = 0;
+  for (let nth = 0; nth < SLOW.clients; nth++) {
+    const slowHead = nth % 2 === 0;
+    const socket = hold(site.fairlead.http);
+    socket.once('connect', () => {
+      const connectedAt = performance.now();
+      if (slowHead) socket.once('close', () => lives.push(performance.now() - connectedAt));
+      else socket.once('close', () => bodiesClosed++);
+      socket.write(slowHead ? 'GET /page HTTP/1.1\r\nHost: shop.example.com\r\n' : 'POST /page HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: 1000\r\n\r\nx');
+    });
+    sockets.push(socket);
+    if (nth % 100 === 99) await pause(20);
+  }
+  let drips = 0;
+  const drip = setInterval(() => {
+    drips++;
+    sockets.forEach((socket, nth) => socket.writable && socket.write(nth % 2 === 0 ? `x-${drips}: y\r\n` : 'x'));
+  }, 1_000);
+  t.teardown(() => {
+    clearInterval(drip);
+    for (const socket of sockets) socket.destroy();
+  });
+  const heads = SLOW.clients / 2;
+  await eventually('every slow head is closed', () => lives.length === heads);
+  const grown = site.workers().reduce((sum, pid) => sum + residentOf(pid), 0) - before;
+  const { failures, sent } = await load.stop();
+  t.deepEqual(failures, []);
+  t.is(bodiesClosed, 0, 'a body that goes on, if slowly, is none that stopped');
+  t.true(Math.min(...lives) >= SLOW.headSeconds * 1000 - 100 && Math.max(...lives) < SLOW.headSeconds * 1000 + (FULL ? 2_000 : 4_000), `${Math.min(...lives)} to ${Math.max(...lives)} ms`);
+  t.log(`${sent} requests of others, F = 0; heads ended after ${(Math.min(...lives) / 1000).toFixed(1)} to ${(Math.max(...lives) / 1000).toFixed(1)} s; ${(grown / SLOW.clients / 1024).toFixed(1)} kB of memory each`);
+  const probe = hold(site.fairlead.http);
+  probe.write(GET);
+  await once(probe, 'data');
+  probe.destroy();
+});
