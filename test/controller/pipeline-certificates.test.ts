@@ -21,9 +21,9 @@ function served({ sections }: PipelineResult, hostname: string): string | undefi
   return sections.virtualHosts[`http+https/${hostname}`]?.certificate;
 }
 
-function live(yaml: string) {
+function live(yaml: string, settings: Partial<typeof SETTINGS> = {}) {
   const store = storeOf(yaml);
-  const pipeline = new Pipeline(SETTINGS);
+  const pipeline = new Pipeline({ ...SETTINGS, ...settings });
   pipeline.run(store, new Map());
   return {
     put: (text: string): PipelineResult => pipeline.run(store, new Map(), readManifests(text).objects.map((object) => store.put(object))),
@@ -100,6 +100,16 @@ test('the good certificate stays in service while the Secret holds a bad one, an
   t.is(served(put(secret('cert', SHOP_2)), 'shop.example'), SHOP_2.name);
   t.is(served(remove('default/cert'), 'shop.example'), undefined);
   t.is(served(put(secretYaml('cert', 'nonsense', 'nonsense')), 'shop.example'), undefined, 'what was removed does not come back');
+});
+
+test('an expired certificate takes the place of none that ends later', (t) => {
+  const clock = { now: () => Date.now() + 6 * 86_400_000 };
+  const { put } = live(documents(web, secret('cert', SHOP), shop('[{hosts: [shop.example], secretName: cert}]')), { ...clock, defaultSslCertificate: 'default/cert' });
+  const back = put(secret('cert', OLD));
+  t.is(served(back, 'shop.example'), SHOP.name);
+  t.is(back.sections.listeners['listener/https']?.tls?.defaultCertificate, SHOP.name);
+  t.deepEqual(problemLines(back), ['InvalidCertificateRef ValueIgnored Flag --default-ssl-certificate', 'InvalidCertificateRef ValueIgnored Ingress shop spec.tls[0].secretName']);
+  t.is(served(put(secret('cert', SHOP_2)), 'shop.example'), SHOP_2.name);
 });
 
 test('a host whose Ingress now names another Secret does not keep the certificate of the one before', (t) => {

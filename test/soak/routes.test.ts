@@ -9,12 +9,14 @@ import { FULL, sequence, startLoadSite } from '../support/load-site.ts';
 import { MixedLoad } from '../support/mixed-load.ts';
 import { OpenStreams } from '../support/open-streams.ts';
 
+/** For how long the streams of number 3 are open in full length. */
+const MINUTES = Number(process.env['SOAK_MINUTES'] ?? 10);
 const SIZE = FULL
-  ? { changes: 10_000, seconds: 60, rate: 500, sockets: 1_000, chats: 200, longSeconds: 180, flips: 1_000 }
+  ? { changes: 10_000, seconds: 60, rate: 500, sockets: 1_000, chats: 200, longSeconds: (MINUTES - 1) * 60, flips: 1_000 }
   : { changes: 250, seconds: 4, rate: 200, sockets: 40, chats: 20, longSeconds: 0, flips: 60 };
 
 test.serial(`1 and 3: ${SIZE.changes} random changes of other routes in ${SIZE.seconds} s lose nothing and close no stream`, async (t) => {
-  t.timeout(600_000);
+  t.timeout((SIZE.longSeconds + 600) * 1000);
   const { fairlead } = await startLoadSite(t);
   const load = await MixedLoad.start(t, { port: fairlead.http, rate: SIZE.rate });
   await pause(1_000);
@@ -77,6 +79,7 @@ test.serial(`2: a route that flips ${SIZE.flips} times between two applications 
   const load = await MixedLoad.start(t, { port: fairlead.http, rate: FULL ? 300 : 100, mix: ['h1', 'h2', 'fresh'], host: 'flip.example.com' });
   const seen = new Map<string, number>();
   let over = false;
+  t.teardown(() => (over = true));
   const look = Promise.all(Array.from({ length: 4 }, async () => {
     while (!over) {
       const { status, headers, body } = await get(fairlead.http, '/', { host: 'flip.example.com' });

@@ -43,7 +43,7 @@ export function chooseCertificate(hostname: string, tls: readonly TlsIntent[], r
     if (secret === undefined) continue;
     secrets.add(secret);
     const parsed = read(secret);
-    const wrong = whyNot(parsed, secret, hostname);
+    const wrong = whyNot(parsed, secret, hostname, before);
     if (parsed !== undefined && 'certificate' in parsed && wrong === undefined) {
       return { served: { secret, certificate: parsed.certificate }, secrets, problems: notesOf(parsed, secret) };
     }
@@ -90,7 +90,8 @@ export function chooseDefault(secret: string | undefined, read: ReadSecret, befo
   if (secret === undefined) return { served: undefined, secrets: new Set(), problems: [] };
   const secrets = new Set([secret]);
   const parsed = read(secret);
-  if (parsed !== undefined && 'certificate' in parsed) {
+  const stepBack = parsed !== undefined && isStepBack(parsed, secret, before);
+  if (parsed !== undefined && 'certificate' in parsed && !stepBack) {
     return { served: { secret, certificate: parsed.certificate }, secrets, problems: notesOf(parsed, secret) };
   }
   const served = parsed === undefined ? undefined : before;
@@ -98,18 +99,29 @@ export function chooseDefault(secret: string | undefined, read: ReadSecret, befo
     severity: 'error',
     reason: 'InvalidCertificateRef',
     origin: { kind: 'Flag', namespace: '', name: '--default-ssl-certificate' },
-    message: `${parsed === undefined ? noSecret(secret) : unusable(parsed, secret)}; ${served === undefined ? 'a self-signed certificate is served' : 'the certificate that it held before stays in service'}`,
+    message: `${parsed === undefined ? noSecret(secret) : 'problems' in parsed ? unusable(parsed, secret) : expired(secret)}; ${served === undefined ? 'a self-signed certificate is served' : 'the certificate that it held before stays in service'}`,
     effect: served === undefined ? 'DefaultUsed' : 'ValueIgnored',
   };
   return { served, secrets, problems: [problem] };
 }
 
 /** Undefined: the Secret's certificate can serve the hostname. */
-function whyNot(parsed: SecretCertificate | undefined, secret: string, hostname: string): string | undefined {
+function whyNot(parsed: SecretCertificate | undefined, secret: string, hostname: string, before: Served | undefined): string | undefined {
   if (parsed === undefined) return noSecret(secret);
   if ('problems' in parsed) return unusable(parsed, secret);
+  if (isStepBack(parsed, secret, before)) return expired(secret);
   if (covers(parsed.certificate, hostname)) return undefined;
   return `the certificate in Secret ${seen(secret)} does not cover it; it covers ${namesText(parsed.certificate.hostnames)}`;
+}
+
+/** The certificate has expired, and the one that the Secret held before ends later: somebody has put back an old one. */
+function isStepBack(parsed: SecretCertificate, secret: string, before: Served | undefined): boolean {
+  if (!('certificate' in parsed) || before?.secret !== secret) return false;
+  return before.certificate.notAfter > parsed.certificate.notAfter && parsed.notes.some(({ reason }) => reason === 'CertificateExpired');
+}
+
+function expired(secret: string): string {
+  return `the certificate in Secret ${seen(secret)} has expired`;
 }
 
 function noSecret(secret: string): string {
