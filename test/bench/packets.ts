@@ -6,10 +6,10 @@ import { writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { FETCHES, PROXIES, PacketBed, STATES } from '../lab/packet-bed.ts';
-import type { Case, Figure } from '../lab/packet-bed.ts';
+import type { Figure, Proxy, State } from '../lab/packet-bed.ts';
 import { tool } from '../lab/tools.ts';
 import { chart } from './packets/chart.ts';
-import { printPart } from './packets/table.ts';
+import { compareWithNginx, printPart } from './packets/table.ts';
 import type { Part, Row } from './packets/table.ts';
 import { writeResults } from './report/results.ts';
 
@@ -31,8 +31,10 @@ for (const part of PARTS) {
   parts.push(measured);
   console.log(printPart(measured));
 }
+const comparison = compareWithNginx(parts);
+console.log(comparison);
 if (runs === DEFAULT_RUNS) {
-  writeResults('packets', [versions(), ...parts.map(printPart)].join('\n'));
+  writeResults('packets', [versions(), comparison, ...parts.map(printPart)].join('\n'));
   writeFileSync(CHART, chart(parts[0] as Part));
 }
 
@@ -41,17 +43,12 @@ async function measurePart(part: (typeof PARTS)[number]): Promise<Row[]> {
   try {
     const rows: Row[] = [];
     for (const fetch of FETCHES) {
-      for (const state of STATES) {
-        const figures = new Map<string, Figure[]>(PROXIES.map((proxy) => [proxy, []]));
-        // In turn, so that whatever else the machine does meets all of them.
-        for (let run = 0; run < runs; run += 1) {
-          for (const proxy of PROXIES) {
-            const one: Case = { proxy, fetch, state, protocol: part.protocol };
-            figures.get(proxy)?.push(await bed.measure(one));
-          }
-        }
-        rows.push({ fetch, state, figures });
+      const measured = new Map<Proxy, Record<State, Figure>[]>(PROXIES.map((proxy) => [proxy, []]));
+      // In turn, so that whatever else the machine does meets all of them.
+      for (let run = 0; run < runs; run += 1) {
+        for (const proxy of PROXIES) measured.get(proxy)?.push(await bed.measure({ proxy, fetch, protocol: part.protocol }));
       }
+      for (const state of STATES) rows.push({ fetch, state, figures: new Map([...measured].map(([proxy, all]) => [proxy, all.map((figures) => figures[state])])) });
     }
     return rows;
   } finally {
@@ -67,5 +64,9 @@ function versions(): string {
     return pattern.exec(stdout + stderr)?.[1] ?? 'of unknown version';
   };
   const programs = `nginx ${version('nginx', '-v', /nginx\/([\d.]+)/)}, HAProxy ${version('haproxy', '-v', /version ([\d.]+)/)}`;
-  return `Linux ${release()}, ${cpus().length} processors, Node ${process.versions.node}, ${programs}, ${new Date().toISOString().slice(0, 10)}; ${runs} runs.\n\n![packets of one fetch on all links of the node](packets.svg)\n`;
+  return `Linux ${release()}, ${cpus().length} processors, commit ${commit()}, Node ${process.versions.node}, ${programs}, ${new Date().toISOString().slice(0, 10)}; ${runs} runs.\n\n![packets of one fetch on all links of the node](packets.svg)\n`;
+}
+
+function commit(): string {
+  return spawnSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).stdout.trim() || 'unknown';
 }

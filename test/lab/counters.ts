@@ -39,9 +39,9 @@ export function installCounters(namespacePath: string, links: readonly string[])
   nft(namespacePath, `table netdev ${TABLE} {\n${[...counters, ...chains].join('\n')}\n}\n`, []);
 }
 
-/** What was counted since the start or the last reset. */
-export function readCounters(namespacePath: string, links: readonly string[], reset: boolean): Counts {
-  const { nftables } = JSON.parse(nft(namespacePath, '', ['-j', reset ? 'reset' : 'list', 'counters', 'table', 'netdev', TABLE])) as { nftables: readonly { readonly counter?: NamedCounter }[] };
+/** What was counted since the start or the last time. */
+export function takeCounters(namespacePath: string, links: readonly string[]): Counts {
+  const { nftables } = JSON.parse(nft(namespacePath, '', ['-j', 'reset', 'counters', 'table', 'netdev', TABLE])) as { nftables: readonly { readonly counter?: NamedCounter }[] };
   const byName = new Map(nftables.flatMap(({ counter }) => (counter === undefined ? [] : [[counter.name, counter] as const])));
   return new Map(links.map((link, index) => {
     let tally = NOTHING;
@@ -67,13 +67,13 @@ interface NamedCounter {
   readonly bytes: number;
 }
 
-/** Resolves when `packets` has not changed for longer than any delayed acknowledgement takes. */
-export async function quiet(packets: () => number): Promise<void> {
-  let before = packets();
+/** Resolves when what `seen` gives has not changed for longer than any delayed acknowledgement takes. */
+export async function quiet(seen: () => string): Promise<void> {
+  let before = seen();
   let since = performance.now();
   while (performance.now() - since < QUIET_MS) {
-    await new Promise((resolve) => setTimeout(resolve, 15));
-    const now = packets();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const now = seen();
     if (now !== before) {
       before = now;
       since = performance.now();

@@ -7,8 +7,10 @@ import { App } from './apps.ts';
 import { createCluster } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
 import { total } from './counters.ts';
+import type { Counts } from './counters.ts';
 import { KeptConnection } from './fetch.ts';
 import { KeptSession } from './fetch-h2.ts';
+import type { Host } from './host.ts';
 import { podLink } from './links.ts';
 import { Manifests } from './objects.ts';
 import { PAGE, SITE, SMALL_PAGE } from './pages.ts';
@@ -35,24 +37,23 @@ export type Protocol = 'http' | 'https' | 'h2';
 export interface Case {
   readonly proxy: Proxy;
   readonly fetch: Fetch;
-  readonly state: State;
   readonly protocol: Protocol;
 }
 
-/** TCP packets, and IP bytes in them, of one fetch. */
-export interface Figure {
-  /** On all links of node 1, as `tcpdump -i any` there: a packet counts once on each link that it passes. */
-  readonly node: number;
-  readonly nodeBytes: number;
-  /** On the client's link, and on the pod's: no packet twice. */
-  readonly client: number;
-  readonly clientBytes: number;
-  readonly upstream: number;
-  readonly upstreamBytes: number;
-  /** VXLAN packets between the nodes, which carry what is counted under `node` too. */
-  readonly overlay: number;
-  readonly milliseconds: number;
+/** Where packets are counted. `node`: on all links of node 1, as `tcpdump -i any` there: a packet counts once on each link that it
+ *  passes. `client`, `pod`: on the client's link (node 1's eth0) and on the pod's (the node's end of its pair): no packet twice.
+ *  `overlay`: VXLAN packets between the nodes, which carry what is counted under `node` too. */
+export const POINTS = ['node', 'client', 'pod', 'overlay'] as const;
+export type Point = (typeof POINTS)[number];
+
+/** TCP packets (on the overlay: those of VXLAN) and the IP bytes in them. */
+export interface Amount {
+  readonly packets: number;
+  readonly bytes: number;
 }
+
+/** One fetch. */
+export type Figure = Readonly<Record<Point, Amount>> & { readonly milliseconds: number };
 
 const PATHS: Readonly<Record<Fetch, readonly string[]>> = { small: [SMALL_PAGE], page: [PAGE], site: SITE };
 /** Two names, because a host with a certificate is redirected from HTTP to HTTPS. */
@@ -107,13 +108,12 @@ export class PacketBed {
       },
     };
     for (const proxy of proxies) await starts[proxy]();
-    const bed = new PacketBed(cluster, app, appNode);
-    for (const host of [cluster.client, ...cluster.nodes]) host.startCount();
-    return bed;
+    await Promise.all(cluster.nodes.map((host) => host.startCount()));
+    return new PacketBed(cluster, app, appNode);
   }
 
-  /** One fetch, with the connections in the state that the case names. */
-  async measure(one: Case): Promise<Figure> {
+  /** One fetch in each state, in the order of STATES: each leaves the connections as the next one wants them. */
+  async measure(one: Case): Promise<Record<State, Figure>> {
     const { client } = this.cluster;
     const secure = one.protocol !== 'http';
     const port = secure ? PORTS[one.proxy].secure : PORTS[one.proxy].plain;
@@ -128,14 +128,14 @@ export class PacketBed {
       if (code !== 0 || answers.length !== urls.length || answers.some(([status]) => status !== 200)) throw new Error(`${one.proxy}: ${stderr}${stdout}`);
       return answers.reduce((sum, [, seconds]) => sum + (seconds ?? 0) * 1000, 0);
     };
-    if (one.state === 'cold') this.#app.closeIdle();
-    else await curl();
-    if (one.state !== 'open') return this.#count(curl);
+    this.#app.closeIdle();
+    const cold = await this.#count(curl);
+    const warm = await this.#count(curl);
     const connection = await (one.protocol === 'h2' ? KeptSession : KeptConnection).open(client, first, { to });
-    // The first request, which is not counted, brings the connection to where a browser's is.
-    await connection.fetch(first);
     try {
-      return await this.#count(async () => {
+      // The first request, which is not counted, brings the connection to where a browser's is.
+      await connection.fetch(first);
+      const open = await this.#count(async () => {
         const start = performance.now();
         for (const url of urls) {
           const { status } = await connection.fetch(url);
@@ -143,6 +143,7 @@ export class PacketBed {
         }
         return performance.now() - start;
       });
+      return { cold, warm, open };
     } finally {
       connection.close();
     }
@@ -153,21 +154,28 @@ export class PacketBed {
     this.cluster.dispose();
   }
 
+  /** Everything passes node 1: when it is quiet, all is. */
   async #count(fetch: () => Promise<number>): Promise<Figure> {
-    const { client, nodes } = this.cluster;
-    const counted = [client, ...nodes];
-    await Promise.all(counted.map((host) => host.quiet()));
-    for (const host of counted) host.takeCount();
+    const [node, other] = this.cluster.nodes as readonly [Host, Host];
+    const app = this.#appNode === 1 ? node : other;
+    await node.quiet();
+    for (const host of new Set([node, app])) host.takeCount();
     const milliseconds = await fetch();
-    await Promise.all(counted.map((host) => host.quiet()));
-    const [atClient, atNode, ...others] = counted.map((host) => host.takeCount());
-    if (atClient === undefined || atNode === undefined) throw new Error('nothing was counted');
-    const all = total(atNode);
-    const down = total(atClient);
-    const atApp = (this.#appNode === 1 ? atNode : others[this.#appNode - 2])?.get(podLink('app'));
+    await node.quiet();
+    const counts = node.takeCount();
+    const podLinks = app === node ? counts : app.takeCount();
+    const all = total(counts);
+    const tcp = (on: Counts, link: string): Amount => {
+      const tally = on.get(link);
+      if (tally === undefined) throw new Error(`nothing was counted on ${link}`);
+      return { packets: tally.tcp, bytes: tally.tcpBytes };
+    };
     return {
-      node: all.tcp, nodeBytes: all.tcpBytes, client: down.tcp, clientBytes: down.tcpBytes,
-      upstream: atApp?.tcp ?? 0, upstreamBytes: atApp?.tcpBytes ?? 0, overlay: all.overlay, milliseconds,
+      node: { packets: all.tcp, bytes: all.tcpBytes },
+      client: tcp(counts, 'eth0'),
+      pod: tcp(podLinks, podLink('app')),
+      overlay: { packets: all.overlay, bytes: all.overlayBytes },
+      milliseconds,
     };
   }
 }

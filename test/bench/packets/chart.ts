@@ -1,5 +1,6 @@
 // The packet counts as a bar chart (SVG): one group for each row of a part, one bar for each proxy.
 import { PROXIES } from '../../lab/packet-bed.ts';
+import type { Proxy } from '../../lab/packet-bed.ts';
 import { spreadOf } from '../../lab/spread.ts';
 import { LABELS } from './table.ts';
 import type { Part, Row } from './table.ts';
@@ -35,6 +36,6 @@ function bar(value: number, scale: number, top: number, colour: string): string 
   return `<rect x="${LEFT}" y="${top}" width="${width.toFixed(1)}" height="${BAR - 1}" fill="${colour}"/><text x="${(LEFT + width + 4).toFixed(1)}" y="${top + BAR - 2}" font-size="10">${value}</text>`;
 }
 
-function packets(row: Row, proxy: string): number {
-  return spreadOf((row.figures.get(proxy) ?? []).map(({ node }) => node)).median;
+function packets(row: Row, proxy: Proxy): number {
+  return spreadOf((row.figures.get(proxy) ?? []).map(({ node }) => node.packets)).median;
 }
