@@ -7,6 +7,7 @@ import { clientOf, requestId } from '../http/forwarded.ts';
 import { RequestHead, parseRequestHead } from '../http/message-head.ts';
 import type { HeadError } from '../http/message-head.ts';
 import { reasonPhrase } from '../http/status.ts';
+import { readDirectly } from '../net/direct-read.ts';
 import type { Connection, ServerContext } from './context.ts';
 import { Http1Body } from './http1-body.ts';
 import type { BodyHost } from './http1-body.ts';
@@ -46,7 +47,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   #stalled = false;
   /** The socket belongs to somebody else (an upgrade). */
   #detached = false;
-  readonly #onData = (chunk: Buffer): void => this.#read(chunk);
+  readonly #stopReading: () => void;
   readonly #onEnd = (): void => this.#clientEnded();
   readonly #onClose = (): void => this.#closed();
   readonly #onDrain = (): void => this.stalled(false);
@@ -55,7 +56,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     this.socket = socket;
     this.#peer = peer;
     this.#context = context;
-    socket.on('data', this.#onData);
+    this.#stopReading = readDirectly(socket, (chunk) => this.#read(chunk));
     socket.on('end', this.#onEnd);
     socket.on('close', this.#onClose);
     socket.on('drain', this.#onDrain);
@@ -234,7 +235,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     this.#response = undefined;
     this.#context.deadlines.clear(this);
     socket.pause();
-    socket.off('data', this.#onData);
+    this.#stopReading();
     socket.off('end', this.#onEnd);
     socket.off('drain', this.#onDrain);
   }
@@ -395,6 +396,5 @@ function parseLater(connection: Http1Connection): void {
   connection.parseHeld();
 }
 
-function ignore(): void {
-  // 'close' follows and says all that matters
-}
+/** 'close' follows and says all that matters. */
+const ignore = (): void => {};

@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici';
 import { ChunkedDecoder } from '../http/chunked.ts';
 import type { RawHeaders } from '../http/exchange.ts';
 import { ResponseHead, parseResponseHead } from '../http/message-head.ts';
+import { readDirectly } from '../net/direct-read.ts';
 import { MAX_ANSWER_FIELDS } from './answer-check.ts';
 import { Deadline } from './deadline.ts';
 import type { Line } from './guarded-client.ts';
@@ -156,7 +157,7 @@ export class Http1Connection {
       return;
     }
     this.#socket = socket;
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    readDirectly(socket, (chunk) => this.#read(chunk));
     socket.on('end', () => this.#ended());
     socket.on('error', (cause) => {
       this.#line.broken = true;

@@ -1,0 +1,100 @@
+// Reads of a socket past its stream: one buffer serves all sockets of the process. By itself Node makes an ArrayBuffer for
+// every read and pushes it through a stream, which costs more than all that we do with a small request.
+// `net` has this as its option `onread`, but not for sockets that a server accepts; so the option's own three fields are
+// set afterwards. Where a version of Node does not have them, sockets are read as ever.
+import { Socket } from 'node:net';
+
+const READ_BYTES = 64 * 1024;
+/** From this size on a socket gets a buffer of its own, and the next large read is handed over with it; below, copying costs less. */
+const HAND_OVER_BYTES = 8 * 1024;
+
+interface Fields {
+  /** The buffer that the next read goes to. */
+  readonly buffer: symbol;
+  /** `(bytesRead, buffer) => boolean`; false: stop reading. */
+  readonly callback: symbol;
+  /** `() => Buffer | undefined`, asked after each read: another buffer for the next one. */
+  readonly generator: symbol;
+}
+
+interface Handle {
+  useUserBuffer?(buffer: Buffer): void;
+}
+
+const fields = findFields();
+/** Reads end in it, and are copied out before the next one. */
+const shared = Buffer.allocUnsafeSlow(READ_BYTES);
+
+function findFields(): Fields | undefined {
+  const sample = new Socket({ onread: { buffer: () => Buffer.alloc(1), callback: () => true } });
+  const symbols = new Map(Object.getOwnPropertySymbols(sample).map((symbol) => [symbol.description, symbol]));
+  sample.destroy();
+  const buffer = symbols.get('kBuffer');
+  const callback = symbols.get('kBufferCb');
+  const generator = symbols.get('kBufferGen');
+  return buffer === undefined || callback === undefined || generator === undefined ? undefined : { buffer, callback, generator };
+}
+
+/** What a socket's bytes go to instead of its `data` event; the chunk is the receiver's to keep. */
+export type Receiver = (chunk: Buffer) => void;
+
+/**
+ * From now on `receive` gets what is read from a socket, in place of the `data` event, which still brings what had been read or put
+ * back before; `pause`, `resume` and the other events work as ever. Returns a function that gives the reads back to the stream.
+ */
+export function readDirectly(socket: Socket, receive: Receiver): () => void {
+  socket.on('data', receive);
+  const handle = (socket as unknown as { readonly _handle?: Handle | null })._handle;
+  if (fields === undefined || typeof handle?.useUserBuffer !== 'function') return () => socket.off('data', receive);
+  const reader = new DirectReader(socket, receive);
+  const slots = socket as unknown as Record<symbol, unknown>;
+  slots[fields.buffer] = shared;
+  slots[fields.callback] = (bytesRead: number, buffer: Buffer) => reader.read(bytesRead, buffer);
+  slots[fields.generator] = () => reader.nextBuffer();
+  handle.useUserBuffer(shared);
+  return () => reader.release();
+}
+
+class DirectReader {
+  readonly #socket: Socket;
+  #receive: Receiver | undefined;
+  #own = false;
+  #next: Buffer | undefined;
+
+  constructor(socket: Socket, receive: Receiver) {
+    this.#socket = socket;
+    this.#receive = receive;
+  }
+
+  /** False: no more for now. */
+  read(bytesRead: number, buffer: Buffer): boolean {
+    const chunk = this.#take(bytesRead, buffer);
+    if (this.#receive === undefined) return this.#socket.push(chunk);
+    this.#receive(chunk);
+    return true;
+  }
+
+  #take(bytesRead: number, buffer: Buffer): Buffer {
+    const large = bytesRead >= HAND_OVER_BYTES;
+    const handOver = large && this.#own;
+    // Back to the shared one with a small read: idle connections have no buffers of their own.
+    if (large) this.#next = Buffer.allocUnsafeSlow(READ_BYTES);
+    else if (this.#own) this.#next = shared;
+    this.#own = large;
+    if (handOver) return buffer.subarray(0, bytesRead);
+    const copy = Buffer.allocUnsafe(bytesRead);
+    buffer.copy(copy, 0, 0, bytesRead);
+    return copy;
+  }
+
+  nextBuffer(): Buffer | undefined {
+    const next = this.#next;
+    this.#next = undefined;
+    return next;
+  }
+
+  release(): void {
+    if (this.#receive !== undefined) this.#socket.off('data', this.#receive);
+    this.#receive = undefined;
+  }
+}
