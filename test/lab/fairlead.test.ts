@@ -4,7 +4,6 @@ import type { ExecutionContext } from 'ava';
 import { WebSocket } from 'ws';
 import { echoOf } from './apps.ts';
 import type { Echo } from './apps.ts';
-import type { FetchOptions } from './fetch.ts';
 import { callGrpc, startGrpcApp } from './grpc.ts';
 import { labTest } from './guard.ts';
 import type { Host } from './host.ts';
@@ -13,6 +12,7 @@ import { startHaproxyBalancer } from './peers/haproxy.ts';
 import { setNftBalancer } from './peers/nft-balancer.ts';
 import type { Target } from './peers/program.ts';
 import { CERTIFICATE, GRPC_PORT, HTTP_NODE_PORT, LOCAL_NODE_PORT, Scene } from './scene.ts';
+import { tool } from './tools.ts';
 
 let opened: Promise<Scene> | undefined;
 
@@ -28,9 +28,11 @@ function scene(): Promise<Scene> {
 
 test.after.always(async () => (await opened)?.close());
 
-/** Asks through Fairlead at `to`. */
-async function ask(from: Host, to: Target, url: string, options: FetchOptions = {}): Promise<Echo> {
-  return echoOf((await from.fetch(url, { ...options, to })).body);
+/** Asks through Fairlead at `to`, by curl. */
+async function ask(from: Host, to: Target, url: string): Promise<Echo> {
+  const { stdout, stderr } = await from.curl('--fail', '--connect-to', `::${to.address}:${to.port}`, url);
+  if (stdout === '') throw new Error(`${url}: ${stderr}`);
+  return echoOf(stdout);
 }
 
 async function gather(count: number, one: () => Promise<string>): Promise<Map<string, number>> {
@@ -106,15 +108,18 @@ labTest('the pods of a Service get the same share', async (t) => {
   t.deepEqual([...seen].toSorted(), [['web1', 10], ['web2', 10], ['web3', 10], ['web4', 10]]);
 });
 
-labTest('over TLS, HTTP/1.1 and HTTP/2, with the certificate of the Ingress', async (t) => {
+labTest('over TLS, HTTP/1.1 and HTTP/2, to the same node and to the other, with the certificate of the Ingress', async (t) => {
   const { cluster } = await scene();
-  for (const version of ['--http1.1', '--http2']) {
-    const { stdout, stderr } = await cluster.client.curl(version, '--insecure', '--resolve', `tls.test:443:${cluster.node(1).ipv4}`, '--write-out', '\n%{http_version} %{certs}', 'https://tls.test/');
-    const [body = '', ...rest] = stdout.split('\n');
-    t.is(stderr, '');
-    t.is(echoOf(body).headers['x-forwarded-proto'], 'https');
-    t.is(rest[0]?.startsWith(version === '--http2' ? '2' : '1.1'), true);
-    t.true(rest.join('\n').includes(CERTIFICATE.chainPem.split('\n')[1] as string));
+  for (const version of ['1.1', '2']) {
+    for (const [host, pod] of [['one-tls.test', 'web1'], ['two-tls.test', 'web3']] as const) {
+      const { stdout, stderr } = await cluster.client.curl(`--http${version}`, '--insecure', '--resolve', `${host}:443:${cluster.node(1).ipv4}`, '--write-out', '\n%{http_version} %{certs}', `https://${host}/`);
+      const [body = '', ...rest] = stdout.split('\n');
+      t.is(stderr, '');
+      t.like(echoOf(body), { app: pod });
+      t.is(echoOf(body).headers['x-forwarded-proto'], 'https');
+      t.is(rest[0]?.split(' ')[0], version);
+      t.true(rest.join('\n').includes(CERTIFICATE.chainPem.split('\n')[1] as string));
+    }
   }
 });
 
@@ -133,27 +138,31 @@ labTest('a WebSocket, to the same node and to the other', async (t) => {
   }
 });
 
-labTest('gRPC, unary and streaming, in clear to the same node and to the other, and over TLS', async (t) => {
+labTest('gRPC, unary and streaming, to the same node and to the other, in clear and over TLS', async (t) => {
   const { cluster } = await scene();
   const apps = await Promise.all(['web1', 'web3'].map((pod) => startGrpcApp(cluster.pod(pod), GRPC_PORT)));
   const { ipv4 } = cluster.node(1);
   const counted = ['1', '2', '3', '4', '5'];
   try {
-    t.deepEqual(await callGrpc(cluster.client, { address: ipv4, port: 80 }, 'rpc-one.test'), { said: 'web1: hello', counted });
-    t.deepEqual(await callGrpc(cluster.client, { address: ipv4, port: 80 }, 'rpc-two.test'), { said: 'web3: hello', counted });
-    t.deepEqual(await callGrpc(cluster.client, { address: ipv4, port: 443 }, 'rpc-tls.test', CERTIFICATE.chainPem), { said: 'web3: hello', counted });
+    for (const [host, pod] of [['rpc-one', 'web1'], ['rpc-two', 'web3']] as const) {
+      t.deepEqual(await callGrpc(cluster.client, { address: ipv4, port: 80 }, `${host}.test`), { said: `${pod}: hello`, counted });
+      t.deepEqual(await callGrpc(cluster.client, { address: ipv4, port: 443 }, `${host}-tls.test`, CERTIFICATE.chainPem), { said: `${pod}: hello`, counted });
+    }
   } finally {
     for (const app of apps) app.close();
   }
 });
 
-labTest('a body of 1 MB goes through the overlay whole, in both directions', async (t) => {
+labTest('a body of 1 MB goes through the overlay whole, in both directions, at an MTU of 1450', async (t) => {
   const { cluster } = await scene();
+  for (const [host, link] of [[cluster.node(1), 'flannel.1'], [cluster.node(2), 'cni0'], [cluster.pod('web3'), 'eth0']] as const) {
+    t.is((JSON.parse(host.must(tool('ip'), ['-j', 'link', 'show', link])) as readonly { readonly mtu: number }[])[0]?.mtu, 1450);
+  }
   const to = { address: cluster.node(1).ipv4, port: 80 };
   const big = PAGES.get(BIG_FILE) as Buffer;
   for (const [host] of SAME_AND_OTHER_NODE) {
     t.is(digest((await cluster.client.fetch(`http://${host}${BIG_FILE}`, { to })).body), digest(big));
-    t.like(await ask(cluster.client, to, `http://${host}/upload`, { method: 'POST', body: big }), { bodyBytes: big.length, bodyDigest: digest(big) });
+    t.like(echoOf((await cluster.client.fetch(`http://${host}/upload`, { to, method: 'POST', body: big })).body), { bodyBytes: big.length, bodyDigest: digest(big) });
   }
 });
 

@@ -4,8 +4,8 @@
 //   Service web   web1 (node 1), web2 (node 1), web3 (node 2), web4 (node 2)
 //   Service one   web1        Service two   web3            for paths that must stay on a node, or leave it
 //   rpc-one, rpc-two   the same pods, for gRPC
-//   hosts         web.test → web    one.test → one    two.test → two    paths.test /one → one, /two → two    tls.test → web, over TLS
-//                 rpc-one.test, rpc-two.test, rpc-tls.test → gRPC
+//   hosts         web.test → web    one.test → one    two.test → two    paths.test /one → one, /two → two
+//                 rpc-one.test, rpc-two.test → gRPC    tls.test, one-tls.test, two-tls.test, rpc-one-tls.test, rpc-two-tls.test: over TLS
 //   fairlead      fairlead1 (node 1), fairlead2 (node 2), behind NodePort 30080 (Cluster) and 30081 (Local)
 import { selfSigned } from '../../certs/self-signed.ts';
 import { App } from './apps.ts';
@@ -111,7 +111,7 @@ function sceneServices(ipv6: boolean): ServiceSpec[] {
   return ipv6 ? services.map((service, index) => ({ ...service, family: 'IPv6', clusterIP: `fd00:10:96::${index + 1}` })) : services;
 }
 
-export const CERTIFICATE = selfSigned({ hostnames: ['tls.test', 'rpc-tls.test'] });
+export const CERTIFICATE = selfSigned({ hostnames: ['tls.test', 'one-tls.test', 'two-tls.test', 'rpc-one-tls.test', 'rpc-two-tls.test'] });
 
 const GRPC = { 'nginx.ingress.kubernetes.io/backend-protocol': 'GRPC' };
 
@@ -121,7 +121,10 @@ const INGRESSES: readonly IngressSpec[] = [
   { name: 'two', host: 'two.test', paths: { '/': 'two' } },
   { name: 'paths', host: 'paths.test', paths: { '/one': 'one', '/two': 'two' } },
   { name: 'tls', host: 'tls.test', paths: { '/': 'web' }, certificate: CERTIFICATE },
+  { name: 'one-tls', host: 'one-tls.test', paths: { '/': 'one' }, certificate: CERTIFICATE },
+  { name: 'two-tls', host: 'two-tls.test', paths: { '/': 'two' }, certificate: CERTIFICATE },
   { name: 'rpc-one', host: 'rpc-one.test', paths: { '/': 'rpc-one' }, annotations: GRPC },
   { name: 'rpc-two', host: 'rpc-two.test', paths: { '/': 'rpc-two' }, annotations: GRPC },
-  { name: 'rpc-tls', host: 'rpc-tls.test', paths: { '/': 'rpc-two' }, annotations: GRPC, certificate: CERTIFICATE },
+  { name: 'rpc-one-tls', host: 'rpc-one-tls.test', paths: { '/': 'rpc-one' }, annotations: GRPC, certificate: CERTIFICATE },
+  { name: 'rpc-two-tls', host: 'rpc-two-tls.test', paths: { '/': 'rpc-two' }, annotations: GRPC, certificate: CERTIFICATE },
 ];
