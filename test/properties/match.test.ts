@@ -6,7 +6,7 @@ import type { RoutingTable } from '../../proxy/match/compile.ts';
 import type { MatchInput } from '../../proxy/match/conditions.ts';
 import { explainMatch } from '../../proxy/match/explain.ts';
 import { matchLinear } from '../../proxy/match/linear.ts';
-import { diff } from '../../proxy/table/diff.ts';
+import type { Sections } from '../../proxy/table/snapshot.ts';
 import { requests, tables } from './match-arbitraries.ts';
 
 const someRequests = fc.array(requests, { minLength: 1, maxLength: 10 });
@@ -55,6 +55,14 @@ function answers(table: RoutingTable, list: readonly MatchInput[]): (string | un
   }));
 }
 
+/** What turns one record of virtual hosts into the other; a copy that says the same counts as a change, which must do no harm. */
+function changesOf(before: Sections['virtualHosts'], after: Sections['virtualHosts']): { readonly set: Sections['virtualHosts']; readonly remove: readonly string[] } {
+  return {
+    set: Object.fromEntries(Object.entries(after).filter(([key, host]) => before[key] !== host)),
+    remove: Object.keys(before).filter((key) => !Object.hasOwn(after, key)),
+  };
+}
+
 test('a table that was changed step by step answers as one that was compiled at once', (t) => {
   fc.assert(
     fc.property(fc.array(tables, { minLength: 2, maxLength: 5 }), someRequests, (steps, list) => {
@@ -62,9 +70,7 @@ test('a table that was changed step by step answers as one that was compiled at 
       let table = compileTable(start).table;
       let now = start;
       for (const next of rest) {
-        const others = { clusters: {}, endpoints: {}, certificates: {} };
-        const changes = diff({ ...others, ...now }, { ...others, ...next });
-        table = table.with({ set: changes?.set.virtualHosts, remove: changes?.remove.virtualHosts }).table;
+        table = table.with(changesOf(now.virtualHosts, next.virtualHosts)).table;
         now = next;
         const anew = answers(compileTable(next).table, list);
         const reused = answers(compileTable(next, table).table, list);

@@ -2,7 +2,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { Versions } from '../../controller/publish/versions.ts';
-import { applyInPlace, ownSnapshot } from '../../proxy/table/diff.ts';
+import { applyInPlace, ownSnapshot } from '../../proxy/table/own-snapshot.ts';
 import { EMPTY_SNAPSHOT, SECTION_NAMES } from '../../proxy/table/snapshot.ts';
 import type { Sections } from '../../proxy/table/snapshot.ts';
 
