@@ -1,5 +1,6 @@
 // Problems as people and programs read them: the same words from `check`, from the admin port and in the log. One Problem
 // is one paragraph: where, what, what was done, and what to do about it.
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { originText } from '../proxy/table/origin.ts';
 import type { Origin } from '../proxy/table/origin.ts';
 import type { Effect, Problem } from './model/problem.ts';
@@ -22,10 +23,27 @@ const EFFECTS: { readonly [E in Effect]: string } = {
   None: 'nothing changes',
 };
 
-/** Errors first, then by place. */
-export function sortProblems(problems: readonly Problem[], locate: Locate): readonly Problem[] {
-  const keyed = problems.map((problem) => ({ problem, key: sortKey(problem, locate(problem.origin)) }));
-  return keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ problem }) => problem);
+/** A Problem, and where it stands; undefined: not in a file. */
+export interface PlacedProblem {
+  readonly problem: Problem;
+  readonly place: Place | undefined;
+}
+
+/** How long places are looked up without a break, in milliseconds: for some a file is parsed again. */
+const SLICE_MS = 10;
+
+/** Errors first, then by place. Other work goes on meanwhile, however many they are. */
+export async function placeProblems(problems: readonly Problem[], locate: Locate): Promise<readonly PlacedProblem[]> {
+  const placed: (PlacedProblem & { readonly key: string })[] = [];
+  let since = performance.now();
+  for (const problem of problems) {
+    const place = locate(problem.origin);
+    placed.push({ problem, place, key: sortKey(problem, place) });
+    if (performance.now() - since < SLICE_MS) continue;
+    await yieldToOthers();
+    since = performance.now();
+  }
+  return placed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 }
 
 function sortKey(problem: Problem, place: Place | undefined): string {
@@ -34,8 +52,7 @@ function sortKey(problem: Problem, place: Place | undefined): string {
 }
 
 /** `file:line: error BackendNotFound` and two or three indented lines. */
-export function problemText(problem: Problem, locate: Locate): string {
-  const place = locate(problem.origin);
+function problemText({ problem, place }: PlacedProblem): string {
   const where = place === undefined ? '' : `${place.file}:${place.line}: `;
   const lines = [
     `${where}${problem.severity} ${problem.reason}`,
@@ -48,8 +65,17 @@ export function problemText(problem: Problem, locate: Locate): string {
 }
 
 /** All of them and a summary line. */
-export function problemsText(problems: readonly Problem[], locate: Locate): string {
-  return [...sortProblems(problems, locate).map((problem) => `${problemText(problem, locate)}\n`), summary(problems), ''].join('\n');
+export function problemsText(placed: readonly PlacedProblem[]): string {
+  return [...placed.map((each) => `${problemText(each)}\n`), summary(placed.map(({ problem }) => problem)), ''].join('\n');
+}
+
+/** The same as plain data, for `--output json` and `/problems?output=json`. */
+export function problemsJson(placed: readonly PlacedProblem[]): readonly object[] {
+  return placed.map(({ problem, place }) => {
+    const { kind, namespace, name, field } = problem.origin;
+    const { severity, reason, message, hint, effect } = problem;
+    return { ...place, object: originText({ kind, namespace, name }), field, severity, reason, message, hint, effect, done: EFFECTS[effect] };
+  });
 }
 
 /** `2 errors, 1 warning`. */
@@ -57,13 +83,6 @@ export function summary(problems: readonly Problem[]): string {
   const errors = problems.filter((problem) => problem.severity === 'error').length;
   const warnings = problems.length - errors;
   return `${errors} error${errors === 1 ? '' : 's'}, ${warnings} warning${warnings === 1 ? '' : 's'}`;
-}
-
-/** Plain data for `--output json` and `/problems`. */
-export function problemJson(problem: Problem, locate: Locate): Readonly<Record<string, unknown>> {
-  const { kind, namespace, name, field } = problem.origin;
-  const { severity, reason, message, hint, effect } = problem;
-  return { ...locate(problem.origin), object: originText({ kind, namespace, name }), field, severity, reason, message, hint, effect, done: EFFECTS[effect] };
 }
 
 /** With escapes for control and formatting characters, which would let a manifest write to the terminal of whoever checks it. */

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { printTable, printable } from '../../proxy/table/print.ts';
-import { problemJson, problemsText, sortProblems } from '../report.ts';
+import { placeProblems, problemsJson, problemsText } from '../report.ts';
 import type { AdminView } from './view.ts';
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -63,12 +63,15 @@ async function page(request: IncomingMessage, view: AdminView): Promise<Page> {
     case '/table':
       return asJson ? json(printable(view.snapshot())) : text(200, printTable(view.snapshot()));
     case '/problems':
-      return asJson
-        ? json(sortProblems(view.problems(), view.locate).map((problem) => problemJson(problem, view.locate)))
-        : text(200, problemsText(view.problems(), view.locate));
+      return problemsPage(view, asJson);
     default:
       return text(404, INDEX);
   }
+}
+
+async function problemsPage(view: AdminView, asJson: boolean): Promise<Page> {
+  const placed = await placeProblems(view.problems(), view.locate);
+  return asJson ? json(problemsJson(placed)) : text(200, problemsText(placed));
 }
 
 function readiness(view: AdminView): Page {

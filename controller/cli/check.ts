@@ -1,14 +1,13 @@
 // `check`: prints every Problem of some folders of manifests, and says with its exit code whether any is an error.
 import type { ReadingSettings } from '../settings.ts';
-import { problemJson, problemsText, sortProblems } from '../report.ts';
+import { placeProblems, problemsJson, problemsText } from '../report.ts';
 import { load } from './load.ts';
 
 /** The exit code: 1 if some Problem is an error, else 0. */
 export async function check(dirs: readonly string[], settings: ReadingSettings, output: 'text' | 'json'): Promise<number> {
   const { problems, locate } = await load(dirs, settings, false);
-  const text = output === 'text'
-    ? problemsText(problems, locate)
-    : `${JSON.stringify(sortProblems(problems, locate).map((problem) => problemJson(problem, locate)), undefined, 2)}\n`;
+  const placed = await placeProblems(problems, locate);
+  const text = output === 'text' ? problemsText(placed) : `${JSON.stringify(problemsJson(placed), undefined, 2)}\n`;
   process.stdout.write(text);
   return problems.some((problem) => problem.severity === 'error') ? 1 : 0;
 }

@@ -69,6 +69,21 @@ test('problems come as text and as json, without control characters', async (t) 
   }]);
 });
 
+test('many Problems whose places take long to find keep nobody else waiting', async (t) => {
+  const slow: AdminView['locate'] = () => {
+    for (const until = performance.now() + 2; performance.now() < until; );
+    return { file: 'shop.yaml', line: 7 };
+  };
+  const port = await start(t, { problems: () => Array.from({ length: 500 }, () => PROBLEM), locate: slow });
+  const answered: string[] = [];
+  const ask = async (path: string): Promise<void> => {
+    t.is((await get(port, path)).status, 200);
+    answered.push(path);
+  };
+  await Promise.all([ask('/problems'), ask('/problems?output=json'), ask('/healthz')]);
+  t.is(answered[0], '/healthz');
+});
+
 test('no page shows a private key', async (t) => {
   const port = await start(t);
   for (const path of ['/table', '/table?output=json']) t.false((await get(port, path)).body.includes('PRIVATE KEY'));
