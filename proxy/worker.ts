@@ -12,6 +12,7 @@ const metrics = new Metrics(options.index);
 const accessLog = options.accessLog === 'off' ? undefined : new AccessLog(options.accessLog);
 if (accessLog !== undefined) metrics.countDroppedLogLines(() => accessLog.dropped);
 const server = new Server(options, EMPTY_SNAPSHOT, accessLog === undefined ? [metrics] : [metrics, accessLog], metrics);
+metrics.watchTable(() => server.snapshot);
 metrics.countUpgraded(() => server.upgraded);
 metrics.watchOverload(() => server.overload);
 

@@ -1,5 +1,6 @@
 // Brings tables to the workers: keeps the published version, sends each worker a snapshot when it starts and deltas from
 // then on, and knows from the acknowledgements which version serves where. It never sends what is equal.
+import { liveSeries } from '../../proxy/table/live-series.ts';
 import type { Delta, Sections, Snapshot } from '../../proxy/table/snapshot.ts';
 import type { FromWorker, WorkerOptions, WorkerStats } from '../../proxy/table/messages.ts';
 import { randomBytes } from 'node:crypto';
@@ -69,7 +70,7 @@ export class Publisher {
       onMessage: (index, message) => this.#receive(index, message),
       onExit: (index, reason, expected) => this.#exited(index, reason, expected),
     }, workerFile);
-    this.#stats = new StatsCollector(workers, (index, message) => this.#pool.send(index, message));
+    this.#stats = new StatsCollector(workers, (index, message) => this.#pool.send(index, message), () => liveSeries(this.#versions.snapshot()));
   }
 
   /** Of the last published table; 0: none yet. */

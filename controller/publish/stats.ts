@@ -1,5 +1,8 @@
 // Gathers the counters of all workers into one set. What a worker had counted when it was last asked is kept when it is
 // gone: a sum that went down would look like a restart of everything to whoever scrapes it.
+import { isLiveSeries } from '../../proxy/table/live-series.ts';
+import type { LiveSeries } from '../../proxy/table/live-series.ts';
+import { WORKER_METRICS } from '../../proxy/table/metrics.ts';
 import type { HistogramData, ToWorker, WorkerStats } from '../../proxy/table/messages.ts';
 
 /** A worker that has not answered by then is represented by its last answer. */
@@ -14,15 +17,17 @@ interface Collection {
 
 export class StatsCollector {
   readonly #send: (index: number, message: ToWorker) => boolean;
+  readonly #live: () => LiveSeries;
   readonly #latest: WorkerStats[];
   /** Counters and histograms of processes that are gone. */
   #retired: WorkerStats = NOTHING;
   #collections: readonly Collection[] = [];
   #nextId = 1;
 
-  /** `send` returns false if the worker is not running. */
-  constructor(workers: number, send: (index: number, message: ToWorker) => boolean) {
+  /** `send` returns false if the worker is not running. `live`: what the published table has. */
+  constructor(workers: number, send: (index: number, message: ToWorker) => boolean, live: () => LiveSeries) {
     this.#send = send;
+    this.#live = live;
     this.#latest = Array.from({ length: workers }, () => NOTHING);
   }
 
@@ -41,6 +46,8 @@ export class StatsCollector {
         if (!this.#send(index, { type: 'collect', id: collection.id })) this.#answered(collection, index);
       }
     });
+    // The processes that run forget by themselves what the table no longer has.
+    if (this.#retired !== NOTHING) this.#retired = liveStats(this.#retired, this.#live());
     return addStats([this.#retired, ...this.#latest]);
   }
 
@@ -60,6 +67,12 @@ export class StatsCollector {
     collection.missing.delete(index);
     if (collection.missing.size === 0) collection.finish();
   }
+}
+
+function liveStats({ counters, gauges, histograms }: WorkerStats, live: LiveSeries): WorkerStats {
+  const definitions = new Map(WORKER_METRICS.map((definition) => [definition.name, definition]));
+  const filtered = <T>(series: Readonly<Record<string, T>>): Record<string, T> => Object.fromEntries(Object.entries(series).filter(([key]) => isLiveSeries(key, definitions, live)));
+  return { counters: filtered(counters), gauges, histograms: filtered(histograms) };
 }
 
 /** The sum of several sets; gauges of the same key are added too. */

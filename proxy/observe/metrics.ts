@@ -3,18 +3,20 @@
 // as it is for as long as the route does not change.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Exchange } from '../http/exchange.ts';
+import { OTHER, liveSeries } from '../table/live-series.ts';
 import type { HistogramData, WorkerStats } from '../table/messages.ts';
 import {
   ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_REFUSED, DURATION_BOUNDS, EVENT_LOOP_DELAY, HANDSHAKE_FAILURES, LOG_LINES_DROPPED,
   MAX_FILES, OPEN_FILES, OVERLOAD, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, WORKER_MEMORY, seriesKey,
 } from '../table/metrics.ts';
 import type { Route } from '../table/route.ts';
+import { EMPTY_SNAPSHOT } from '../table/snapshot.ts';
+import type { Snapshot } from '../table/snapshot.ts';
 import { fileDescriptors, residentMemory } from './own-process.ts';
 import type { ExchangeObserver } from './observer.ts';
 
 /** Objects, and services, with series of their own; further ones share one named `_other`, so that a table of any size can be scraped. */
 const MAX_SERIES = 10_000;
-const OTHER = '_other';
 /** Methods with a label of their own: a client may send any token. */
 const METHODS: ReadonlyMap<string, number> = new Map(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'CONNECT'].map((name, index) => [name, index]));
 const METHOD_NAMES: readonly string[] = [...METHODS.keys(), 'OTHER'];
@@ -52,6 +54,9 @@ export class Metrics implements ExchangeObserver {
   readonly #attempts = new Map<string, Map<string | number, number>>();
   readonly #listeners = new Map<string, ListenerSeries>();
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 20 });
+  #table: () => Snapshot = () => EMPTY_SNAPSHOT;
+  /** Of the table whose objects were last compared with the series. */
+  #tableVersion = EMPTY_SNAPSHOT.version;
   #upgraded: () => number = () => 0;
   #overload: () => number = () => 0;
   #droppedLogLines: () => number = () => 0;
@@ -61,6 +66,11 @@ export class Metrics implements ExchangeObserver {
     this.#worker = String(worker);
     this.#objects.set('', this.#unrouted);
     this.#loopDelay.enable();
+  }
+
+  /** Where the table in force is read: series of what it no longer has are dropped with the next scrape. */
+  watchTable(read: () => Snapshot): void {
+    this.#table = read;
   }
 
   /** Where the number of upgraded connections is read at scrape. */
@@ -121,6 +131,7 @@ export class Metrics implements ExchangeObserver {
 
   /** All numbers as plain data. The longest event loop delay starts anew with every call. */
   stats(): WorkerStats {
+    this.#forgetTheGone();
     const counters: Record<string, number> = {};
     const histograms: Record<string, HistogramData> = {};
     for (const series of this.#objects.values()) writeObject(series, counters, histograms);
@@ -151,12 +162,28 @@ export class Metrics implements ExchangeObserver {
     const key = `${namespace}/${name}`;
     let series = this.#objects.get(key);
     if (series === undefined) {
+      if (this.#objects.size >= MAX_SERIES) this.#forgetTheGone();
       const full = this.#objects.size >= MAX_SERIES;
       series = full ? this.#others : newSeries(namespace, name);
       this.#objects.set(full ? OTHER : key, series);
     }
     this.#byRoute.set(route, series);
     return series;
+  }
+
+  /** What a request that outlives its object counts is lost with it. */
+  #forgetTheGone(): void {
+    const table = this.#table();
+    if (table.version === this.#tableVersion) return;
+    this.#tableVersion = table.version;
+    const live = liveSeries(table);
+    const isGone = (service: string): boolean => service !== '' && service !== OTHER && !live.service(service);
+    for (const [key, series] of this.#objects) {
+      if (series.namespace !== '' && !live.object(series.namespace, series.name)) this.#objects.delete(key);
+      for (const service of series.answered.keys()) if (isGone(service)) series.answered.delete(service);
+      for (const reply of series.replied.keys()) if (isGone(reply.slice(0, reply.indexOf('\u0000')))) series.replied.delete(reply);
+    }
+    for (const service of this.#attempts.keys()) if (isGone(service)) this.#attempts.delete(service);
   }
 
   #countAttempt(service: string, result: string | number): void {

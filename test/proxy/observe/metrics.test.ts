@@ -2,6 +2,10 @@
 import test from 'ava';
 import { Metrics } from '../../../proxy/observe/metrics.ts';
 import { ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, DURATION_BOUNDS, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, seriesKey } from '../../../proxy/table/metrics.ts';
+import type { Cluster } from '../../../proxy/table/cluster.ts';
+import type { Route } from '../../../proxy/table/route.ts';
+import { EMPTY_SNAPSHOT } from '../../../proxy/table/snapshot.ts';
+import type { Snapshot } from '../../../proxy/table/snapshot.ts';
 import { exchange, route } from '../../support/fairlead-exchange.ts';
 
 test('an answered request is counted under the object, the service, the method and the status', (t) => {
@@ -45,6 +49,47 @@ test('beyond ten thousand objects further ones share a series', (t) => {
   const { histograms, counters } = metrics.stats();
   t.true(Object.keys(histograms).length <= 10_001);
   t.true((counters[seriesKey(REQUESTS, '', '_other', '_other', 'GET', '200', '')] ?? 0) >= 200);
+});
+
+test('an object or a service that the table no longer has is forgotten, and what has neither is not', (t) => {
+  const metrics = new Metrics(0);
+  const [kept, gone] = [route('shop', 'kept'), route('shop', 'gone')];
+  const cluster = (name: string): Cluster => ({ name, protocol: 'HTTP/1.1', loadBalancer: { type: 'RoundRobin' }, connectTimeoutMs: 1000, origin: kept.origin });
+  const table = (version: number, routes: readonly Route[], services: readonly string[]): Snapshot => ({
+    ...EMPTY_SNAPSHOT, version, virtualHosts: { 'http/a.example': { listeners: ['http'], hostname: 'a.example', routes } }, clusters: Object.fromEntries(services.map((name) => [name, cluster(name)])),
+  });
+  let now = table(1, [kept, gone], ['shop/web:80', 'shop/old:80']);
+  metrics.watchTable(() => now);
+  const observe = (): void => {
+    for (const [each, service] of [[kept, 'shop/web:80'], [kept, 'shop/old:80'], [gone, 'shop/web:80']] as const) {
+      metrics.observeExchange(exchange({ route: each, cluster: service, status: 200 }), 0, 0, 1);
+      metrics.observeExchange(exchange({ route: each, cluster: service, status: 503, reason: 'NoHealthyUpstream' }), 0, 0, 1);
+    }
+  };
+  observe();
+  metrics.observeExchange(exchange({ status: 404, reason: 'NoRouteFound' }), 0, 0, 1);
+  const requests = (): string[] => Object.keys(metrics.stats().counters).filter((key) => key.startsWith(REQUESTS.name)).map((key) => key.split('\u0000').slice(1, 4).join(' '));
+  t.is(requests().length, 7);
+  now = table(2, [kept], ['shop/web:80']);
+  t.deepEqual([...new Set(requests())].sort(), ['  ', 'shop kept shop/web:80']);
+  // A request that outlived its object counts nowhere, and an object that comes back begins anew.
+  metrics.observeExchange(exchange({ route: gone, cluster: 'shop/web:80', status: 200 }), 0, 0, 1);
+  t.is(requests().length, 3);
+  metrics.observeExchange(exchange({ route: route('shop', 'gone'), cluster: 'shop/web:80', status: 200 }), 0, 0, 1);
+  t.is(metrics.stats().counters[seriesKey(REQUESTS, 'shop', 'gone', 'shop/web:80', 'GET', '200', '')], 1);
+});
+
+test('objects that came and went leave room for those that come', (t) => {
+  const metrics = new Metrics(0);
+  let version = 1;
+  let routes: readonly Route[] = [];
+  metrics.watchTable(() => ({ ...EMPTY_SNAPSHOT, version, virtualHosts: { 'http/a.example': { listeners: ['http'], hostname: 'a.example', routes } } }));
+  for (let round = 0; round < 3; round++) {
+    routes = Array.from({ length: 5_000 }, (_, index) => route('shop', `web-${round}-${index}`));
+    version++;
+    for (const each of routes) metrics.observeExchange(exchange({ route: each, status: 200 }), 0, 0, 1);
+  }
+  t.false(Object.keys(metrics.stats().counters).some((key) => key.includes('_other')));
 });
 
 test('durations fall into the bucket whose bound they do not exceed', (t) => {
