@@ -114,7 +114,7 @@ test.serial(`47: ${DROPPED} connections that are opened and dropped leave nothin
 });
 
 const MINUTES = Number(process.env['SOAK_MINUTES'] ?? 10);
-const LONG = FULL ? { seconds: MINUTES * 60, sampleMs: 5_000, rate: 500 } : { seconds: 5, sampleMs: 250, rate: 150 };
+const LONG = FULL ? { seconds: MINUTES * 60, sampleMs: 5_000, rate: 500 } : { seconds: 3, sampleMs: 250, rate: 150 };
 
 test.serial(`48: ${LONG.seconds} s of mixed load and a change a second: no failure, no descriptor, no memory that stays`, async (t) => {
   t.timeout((LONG.seconds + 120) * 1000);
@@ -155,7 +155,7 @@ test.serial(`48: ${LONG.seconds} s of mixed load and a change a second: no failu
   if (FULL) t.true(late.at(-1)![1] - late[0]![1] < 30, memory.map(([, mb]) => mb.toFixed(0)).join(' '));
 });
 
-const OVER = FULL ? { seconds: 120, peakSeconds: 10 } : { seconds: 3, peakSeconds: 2 };
+const OVER = FULL ? { seconds: 120, peakSeconds: 10 } : { seconds: 2, peakSeconds: 1 };
 
 test.serial(`49: with twice as many requests as its endpoints can serve for ${OVER.seconds} s, as many are served as at its best, and the rest is told at once`, async (t) => {
   t.timeout(240_000);

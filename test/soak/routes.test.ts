@@ -13,7 +13,7 @@ import { OpenStreams } from '../support/open-streams.ts';
 const MINUTES = Number(process.env['SOAK_MINUTES'] ?? 10);
 const SIZE = FULL
   ? { changes: 10_000, seconds: 60, rate: 500, sockets: 1_000, chats: 200, longSeconds: (MINUTES - 1) * 60, flips: 1_000 }
-  : { changes: 250, seconds: 4, rate: 200, sockets: 40, chats: 20, longSeconds: 0, flips: 60 };
+  : { changes: 200, seconds: 3, rate: 200, sockets: 30, chats: 20, longSeconds: 0, flips: 50 };
 
 test.serial(`1 and 3: ${SIZE.changes} random changes of other routes in ${SIZE.seconds} s lose nothing and close no stream`, async (t) => {
   t.timeout((SIZE.longSeconds + 600) * 1000);

@@ -1,0 +1,127 @@
+// Endpoints that misbehave while mixed load goes through two workers: what one of them does wrong no client sees, as long as
+// another can answer. Each fault in detail, against one worker and raw sockets, is in test/proxy/server and test/proxy/upstream.
+// Numbers are those of the list in test/soak/README.md.
+import { setTimeout as pause } from 'node:timers/promises';
+import test from 'ava';
+import { answer, endAfter, rawEndpoint, reset } from '../support/endpoint-raw.ts';
+import type { Script } from '../support/endpoint-raw.ts';
+import { blackHole } from '../support/endpoint-blackhole.ts';
+import { eventually, get } from '../support/fairlead-http.ts';
+import { documents, endpoints, ingress, service } from '../support/fairlead-manifests.ts';
+import { FULL, startLoadSite } from '../support/load-site.ts';
+import { MixedLoad } from '../support/mixed-load.ts';
+
+const SIZE = FULL ? { rate: 500, seconds: 15 } : { rate: 200, seconds: 1 };
+const NOTES = { 'nginx.ingress.kubernetes.io/proxy-next-upstream': 'error timeout http_503' };
+
+function annotated(name: string, host: string): string {
+  const object = JSON.parse(ingress(name, { host, paths: { '/': name } })) as { metadata: Record<string, unknown> };
+  object.metadata['annotations'] = NOTES;
+  return JSON.stringify(object);
+}
+
+/** Every hundredth answer is followed by the end of the connection, of which nobody was told. */
+function stale(): Script {
+  let served = 0;
+  return (request, socket, connection, nth) => {
+    answer('fine')(request, socket, connection, nth);
+    if (++served % 100 === 0) setTimeout(() => socket.end(), Math.random() * 4);
+  };
+}
+
+const FAULTS: readonly (readonly [string, Script])[] = [
+  ['19: an endpoint that resets every connection before its answer', (_request, socket) => reset(socket)],
+  ['19: an endpoint that closes every connection before its answer', endAfter('')],
+  ['21: endpoints that close one in a hundred connections behind an answer', stale()],
+];
+
+for (const [what, script] of FAULTS) {
+  test.serial(`${what}: no request fails`, async (t) => {
+    t.timeout(120_000);
+    const site = await startLoadSite(t);
+    const load = await MixedLoad.start(t, { port: site.fairlead.http, rate: SIZE.rate });
+    await pause(500);
+    const bad = await rawEndpoint(script);
+    t.teardown(() => bad.close());
+    site.fairlead.write('bad.yaml', endpoints('web', bad.endpoint.port));
+    await eventually('the endpoint is asked', () => bad.requests.length > 0);
+    await pause(SIZE.seconds * 1000);
+    const { failures, sent } = await load.stop();
+    t.deepEqual(failures, []);
+    t.log(`${sent} requests, F = 0; ${bad.requests.length} of them met the endpoint`);
+  });
+}
+
+test.serial('22: an endpoint that cannot be connected to costs its first requests the connect timeout, and fails none', async (t) => {
+  t.timeout(120_000);
+  const site = await startLoadSite(t, { args: ['--proxy-connect-timeout', '1s'] });
+  const load = await MixedLoad.start(t, { port: site.fairlead.http, rate: SIZE.rate });
+  const hole = await blackHole();
+  t.teardown(() => hole.close());
+  const slice = endpoints('web', hole.endpoint.port).replaceAll('127.0.0.1', hole.endpoint.address);
+  site.fairlead.write('bad.yaml', slice);
+  await pause(1_000 + SIZE.seconds * 1000);
+  const { failures, sent } = await load.stop();
+  t.deepEqual(failures, []);
+  const timeouts = (await get(site.fairlead.admin, '/metrics')).body.split('\n').filter((line) => line.startsWith('fairlead_upstream_attempts_total') && line.includes('UpstreamConnectionTimeout')).reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  t.true(timeouts > 0);
+  t.log(`${sent} requests, F = 0; ${timeouts} tries ran into the connect timeout`);
+});
+
+test.serial('23: a Service that accepts and never answers slows nobody else', async (t) => {
+  t.timeout(120_000);
+  const hanging = await rawEndpoint(() => undefined);
+  t.teardown(() => hanging.close());
+  const site = await startLoadSite(t, {
+    args: ['--proxy-response-timeout', '1s', '--endpoint-requests', '50', '--waiting-requests', '20'],
+    files: { 'hang.yaml': documents(ingress('hang', { host: 'hang.example.com', paths: { '/': 'hang' } }), service('hang'), endpoints('hang', hanging.endpoint.port)) },
+  });
+  const load = await MixedLoad.start(t, { port: site.fairlead.http, rate: SIZE.rate });
+  await pause(1_000);
+  load.lap();
+  await pause(SIZE.seconds * 1000);
+  const quiet = load.lap();
+  const stuck = await MixedLoad.start(t, { port: site.fairlead.http, rate: SIZE.rate / 2, mix: ['h1', 'h2'], host: 'hang.example.com' });
+  await pause(SIZE.seconds * 1000);
+  const meanwhile = load.lap();
+  const hung = await stuck.stop();
+  const rest = await load.stop();
+  t.deepEqual([...quiet.failures, ...meanwhile.failures, ...rest.failures], []);
+  t.true(Object.keys(hung.outcomes).every((outcome) => /^h[12] 50[34]$/.test(outcome)), JSON.stringify(hung.outcomes));
+  t.true(hanging.open.size <= 2 * 50, `${hanging.open.size} connections to it`);
+  t.log(`${meanwhile.sent} requests of others, F = 0; p50 ${quiet.p50.toFixed(1)} → ${meanwhile.p50.toFixed(1)} ms, p99 ${quiet.p99.toFixed(1)} → ${meanwhile.p99.toFixed(1)} ms; its own: ${JSON.stringify(hung.outcomes)}`);
+});
+
+const unavailable = answer('sorry', [], '503 Service Unavailable');
+
+test.serial('30: of three endpoints one answers 30 % with 503: after five seconds at least 99.5 % succeed', async (t) => {
+  t.timeout(120_000);
+  const [bad, one, two] = await Promise.all([
+    rawEndpoint((...call) => (Math.random() < 0.3 ? unavailable : answer('fine'))(...call)), rawEndpoint(answer('fine')), rawEndpoint(answer('fine')),
+  ]);
+  t.teardown(() => Promise.all([bad, one, two].map((each) => each.close())));
+  const site = await startLoadSite(t, { files: { 'flaky.yaml': documents(annotated('flaky', 'flaky.example.com'), service('flaky'), endpoints('flaky', bad.endpoint.port, one.endpoint.port, two.endpoint.port)) } });
+  const load = await MixedLoad.start(t, { port: site.fairlead.http, rate: SIZE.rate, mix: ['h1', 'h2', 'fresh'], host: 'flaky.example.com' });
+  await pause(FULL ? 5_000 : 500);
+  load.lap();
+  await pause(SIZE.seconds * 1000);
+  const { failures, sent, outcomes } = await load.stop();
+  t.true(failures.length <= sent * 0.005, JSON.stringify(outcomes));
+  t.log(`${sent - failures.length} of ${sent} succeeded; requests at the endpoints: ${[bad, one, two].map((each) => each.requests.length).join(', ')}`);
+});
+
+test.serial('31: when every endpoint says 503, they get at most 1.2 times what clients send', async (t) => {
+  t.timeout(120_000);
+  const bad = await Promise.all([0, 1, 2].map(() => rawEndpoint(unavailable)));
+  t.teardown(() => Promise.all(bad.map((each) => each.close())));
+  const site = await startLoadSite(t, { files: { 'storm.yaml': documents(annotated('storm', 'storm.example.com'), service('storm'), endpoints('storm', ...bad.map(({ endpoint }) => endpoint.port))) } });
+  const load = await MixedLoad.start(t, { port: site.fairlead.http, rate: SIZE.rate, mix: ['h1', 'h2', 'fresh'], host: 'storm.example.com' });
+  await pause((FULL ? 20 : 2) * 1000);
+  const { sent, outcomes } = await load.stop();
+  t.true(Object.keys(outcomes).every((outcome) => outcome.endsWith(' 503')), JSON.stringify(outcomes));
+  const asked = bad.reduce((sum, { requests }) => sum + requests.length, 0);
+  // Where there are few requests each worker may try three again a second.
+  t.true(asked <= sent * 1.2 + 6, `${asked} for ${sent}`);
+  t.true(asked > sent * 1.05, `${asked} for ${sent}: hardly any was tried again`);
+  t.log(`${asked} requests at the endpoints for ${sent} of clients: ${(asked / sent).toFixed(2)} times`);
+});
