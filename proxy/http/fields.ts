@@ -58,6 +58,18 @@ export function removeField(headers: RawHeaders, name: string): boolean {
   return true;
 }
 
+/** Removes all fields of that name, in place, and returns the value of the first; undefined: there was none. */
+export function takeField(headers: RawHeaders, name: string): string | undefined {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!sameName(headers[i] as string, name)) continue;
+    const value = headers[i + 1];
+    headers.splice(i, 2);
+    removeAfter(headers, i, name);
+    return value;
+  }
+  return undefined;
+}
+
 /** Leaves exactly one field of that name, where the first one stood, or at the end; in place. */
 export function setField(headers: RawHeaders, name: string, value: string): void {
   for (let i = 0; i < headers.length; i += 2) {

@@ -138,12 +138,20 @@ export function requestId(headers: RawHeaders, client: Pick<Client, 'trusted'>):
 const VISIBLE = /^[\x21-\x7e]+$/;
 
 const PREFIX = randomBytes(10).toString('hex');
-let count = 0;
+/** The last three digits; with those before them, which change once in 4,096 requests, an id is one concatenation. */
+const LAST_DIGITS = Array.from({ length: 4096 }, (_, value) => value.toString(16).padStart(3, '0'));
+let beginning = '';
+let thousands = 0;
+let last = 4095;
 
 /** Unique, not secret: a random part per process and a counter. */
 function newRequestId(): string {
-  count = (count + 1) % 0x1_0000_0000_0000;
-  return PREFIX + count.toString(16).padStart(12, '0');
+  last = (last + 1) & 4095;
+  if (last === 0) {
+    thousands = (thousands + 1) % 0x10_0000_0000;
+    beginning = PREFIX + thousands.toString(16).padStart(9, '0');
+  }
+  return beginning + (LAST_DIGITS[last] as string);
 }
 
 /**

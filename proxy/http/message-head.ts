@@ -10,6 +10,15 @@ export interface HeadError {
   readonly text: string;
 }
 
+/** What ends a head. */
+export const HEAD_END = '\r\n\r\n';
+
+/** True: the last bytes are the end of a head. */
+export function endsHead(bytes: Buffer): boolean {
+  const at = bytes.length - 4;
+  return bytes[at] === CR && bytes[at + 1] === LF && bytes[at + 2] === CR && bytes[at + 3] === LF;
+}
+
 const CR = 13;
 const LF = 10;
 const SP = 32;

@@ -197,7 +197,7 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
   #next(): Try | undefined {
     const pick = this.#pick();
     if (pick === undefined) return undefined;
-    const next = new Try(pick, this, performance.now());
+    const next = new Try(pick, this, this.#exchange.attempts.length === 0 ? this.#firstTryAt : performance.now());
     this.#exchange.attempts.push(next);
     return next;
   }

@@ -1,7 +1,7 @@
 // The life of a request, from its match to its last byte: route → request filters → action → response filters → client.
 // How a forwarded request finds its endpoint is in forwarding.ts.
 import type { Exchange, ProxyError, RawHeaders, Reply, Request } from '../http/exchange.ts';
-import { getField, removeField, requestFields } from '../http/fields.ts';
+import { getField, requestFields, takeField } from '../http/fields.ts';
 import { requestedAuthority, setForwarded } from '../http/forwarded.ts';
 import type { CompiledRoute, RoutingTable } from '../match/compile.ts';
 import type { ExchangeObserver } from '../observe/observer.ts';
@@ -105,8 +105,7 @@ class RequestLife implements ForwardingHost {
   head(status: number, headers: RawHeaders): void {
     const exchange = this.#exchange;
     exchange.status = status;
-    const length = getField(headers, 'content-length');
-    if (length !== undefined) removeField(headers, 'content-length');
+    const length = takeField(headers, 'content-length');
     try {
       if (this.#filtersRun > 0 || exchange.responseHeaders !== undefined) this.#filterResponse(headers);
     } catch (error) {

@@ -4,9 +4,8 @@
 import type { Socket } from 'node:net';
 import type { Exchange, UpgradeRequest } from '../http/exchange.ts';
 import { clientOf, requestId } from '../http/forwarded.ts';
-import { RequestHead, parseRequestHead } from '../http/message-head.ts';
+import { HEAD_END, RequestHead, endsHead, parseRequestHead } from '../http/message-head.ts';
 import type { HeadError } from '../http/message-head.ts';
-import { reasonPhrase } from '../http/status.ts';
 import { readDirectly } from '../net/direct-read.ts';
 import type { Connection, ServerContext } from './context.ts';
 import { Http1Body } from './http1-body.ts';
@@ -15,9 +14,9 @@ import { readRequest, refuseEarly } from './http1-request.ts';
 import { Http1Response } from './http1-response.ts';
 import type { ResponseHost } from './http1-response.ts';
 import type { Peer } from './peer.ts';
+import { ALLOW, refusalText } from './refused.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\n', 'latin1');
-const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
 /** Bytes of early requests that are held before reading stops. */
 const HELD_BYTES = 64 * 1024;
 /** A client that closed its sending side may still wait for the answer; this long it gets, if nothing was answered yet. */
@@ -204,7 +203,10 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       this.#becomeHttp2(buffer);
       return;
     }
-    const end = buffer.indexOf(HEAD_END, start);
+    // The whole of what came is most often one head: then it is looked for in the text, which is needed anyway.
+    const alone = start === 0 && buffer.length <= limits.headBytes && endsHead(buffer);
+    const text = alone ? buffer.toString('latin1') : '';
+    const end = alone ? text.indexOf(HEAD_END) : buffer.indexOf(HEAD_END, start);
     if (end === -1) {
       this.#awaitHead(buffer, start);
       return;
@@ -214,7 +216,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       this.#refuse(431, 'RequestHeadersTooLarge', 'the request head is too long');
       return;
     }
-    const error = parseRequestHead(buffer.toString('latin1', start, end + 4), head, limits.requestLineBytes, limits.headerCount);
+    const error = parseRequestHead(alone && end + 4 === buffer.length ? text : buffer.toString('latin1', start, end + 4), head, limits.requestLineBytes, limits.headerCount);
     if (error !== undefined) this.#refuseHead(error);
     else this.#begin(end + 4 < buffer.length ? buffer.subarray(end + 4) : undefined);
   }
@@ -327,12 +329,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   /** Answers a request that cannot be served as an exchange, and closes. */
   #refuse(status: number, reason: string, text: string, method = '', target = ''): void {
     this.#context.refused(this.#peer, { status, reason, text, method, target });
-    const body = `${status} ${reasonPhrase(status)}: ${text}\n`;
-    const allow = status === 405 ? `allow: ${ALLOW}\r\n` : '';
-    this.socket.write(
-      `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${allow}content-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-      'latin1',
-    );
+    this.socket.write(refusalText(status, text), 'latin1');
     this.#linger();
   }
 
@@ -390,7 +387,6 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   }
 }
 
-const ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 const EMPTY = Buffer.alloc(0);
 function parseLater(connection: Http1Connection): void {
   connection.parseHeld();

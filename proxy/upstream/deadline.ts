@@ -9,6 +9,9 @@ export interface Expirable {
 export class Deadline {
   owner: Expirable;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer fires, and when the time is over, which may be later: pushing it back costs no timer. */
+  #firesAt = 0;
+  #dueAt = 0;
   #ms = 0;
   #armed = false;
 
@@ -18,24 +21,24 @@ export class Deadline {
 
   /** Starts anew. 0: no limit. */
   set(ms: number): void {
-    if (this.#timer !== undefined && ms === this.#ms) {
-      this.#armed = true;
-      this.#timer.refresh();
+    if (ms <= 0) {
+      this.clear();
       return;
     }
-    this.clear();
-    if (ms <= 0) return;
     this.#ms = ms;
     this.#armed = true;
-    this.#timer = setTimeout(fire, ms, this);
+    this.#dueAt = performance.now() + ms;
+    if (this.#timer !== undefined && this.#firesAt <= this.#dueAt) return;
+    clearTimeout(this.#timer);
+    this.#start(ms);
   }
 
   /** The full time again, if it is set. */
   extend(): void {
-    if (this.#armed) this.#timer?.refresh();
+    if (this.#armed) this.#dueAt = performance.now() + this.#ms;
   }
 
-  /** Nothing is awaited for now. The timer stays for the next `set` of the same time: that is cheaper than a new one. */
+  /** Nothing is awaited for now. The timer stays for the next `set`: that is cheaper than a new one. */
   rest(): void {
     this.#armed = false;
   }
@@ -51,8 +54,19 @@ export class Deadline {
   fire(): void {
     this.#timer = undefined;
     if (!this.#armed) return;
+    const left = this.#dueAt - performance.now();
+    // Timers count whole milliseconds, and may be early by a part of one.
+    if (left >= 1) {
+      this.#start(left);
+      return;
+    }
     this.#armed = false;
     this.owner.expired();
+  }
+
+  #start(ms: number): void {
+    this.#firesAt = performance.now() + ms;
+    this.#timer = setTimeout(fire, ms, this);
   }
 }
 

@@ -42,6 +42,9 @@ export interface DispatcherStats {
   readonly waiting: number;
 }
 
+/** How long a pool may be used without its place among the others being looked at. */
+const TOUCH_MS = 1_000;
+
 type AnyPool = EndpointPool | Http2Pool;
 
 type Table = Pick<Snapshot, 'clusters' | 'endpoints' | 'certificates'>;
@@ -50,6 +53,8 @@ export class Dispatchers {
   readonly options: DispatcherOptions;
   readonly connector = new Connector();
   readonly #pools: LRUCache<string, AnyPool>;
+  /** The pool that an endpoint object had last: spares making the key for every request. */
+  readonly #known = new WeakMap<Endpoint, AnyPool>();
   /** Dropped, but not closed yet. */
   readonly #closing = new Set<AnyPool>();
   readonly #sweeper: NodeJS.Timeout;
@@ -71,7 +76,17 @@ export class Dispatchers {
   }
 
   #pool<P extends AnyPool>(Kind: new (cluster: Cluster, endpoint: Endpoint, profile: string, connector: Connector, options: DispatcherOptions) => P, cluster: Cluster, endpoint: Endpoint): P {
-    const key = `${cluster.name} ${endpoint.address}:${endpoint.port}`;
+    const last = this.#known.get(endpoint);
+    // Once a second is often enough to say that a pool is in use.
+    if (last instanceof Kind && last.cluster === cluster && last.usedAt - last.touchedAt < TOUCH_MS) return last;
+    const pool = this.#find(Kind, cluster, endpoint);
+    pool.touchedAt = pool.usedAt;
+    this.#known.set(endpoint, pool);
+    return pool;
+  }
+
+  #find<P extends AnyPool>(Kind: new (cluster: Cluster, endpoint: Endpoint, profile: string, connector: Connector, options: DispatcherOptions) => P, cluster: Cluster, endpoint: Endpoint): P {
+    const key = `${cluster.name} ${addressOf(endpoint)}`;
     const known = this.#pools.get(key);
     if (known instanceof Kind) {
       if (known.cluster === cluster) return known;
@@ -130,6 +145,7 @@ export class Dispatchers {
   }
 
   #drop(pool: AnyPool): void {
+    pool.touchedAt = Number.NEGATIVE_INFINITY;
     this.#closing.add(pool);
     void pool.close().then(() => this.#closing.delete(pool));
   }

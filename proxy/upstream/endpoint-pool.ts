@@ -51,6 +51,8 @@ export class EndpointPool implements SessionStore {
   readonly profile: string;
   /** `performance.now()` of the end of the last request. */
   usedAt = performance.now();
+  /** `usedAt` when it was last looked up among all pools; kept by `Dispatchers`. */
+  touchedAt = Number.NEGATIVE_INFINITY;
   session: Buffer | undefined;
   readonly #limits: PoolLimits;
   readonly #pool: Dispatcher;

@@ -63,12 +63,15 @@ class Ongoing implements Dispatcher.DispatchController {
   /** Bytes of the body still to come, with framing `length`. */
   left = 0;
   decoder: ChunkedDecoder | undefined;
-  readonly deliver = (data: Buffer): void => void this.handler.onResponseData?.(this, data);
 
   constructor(options: Dispatcher.DispatchOptions, handler: LeanHandler, connection: Http1Connection) {
     this.options = options;
     this.handler = handler;
     this.connection = connection;
+  }
+
+  deliver(data: Buffer): void {
+    this.handler.onResponseData?.(this, data);
   }
 
   abort(reason: Error): void {
@@ -289,7 +292,7 @@ export class Http1Connection {
       return;
     }
     const decoder = current.decoder as ChunkedDecoder;
-    const next = decoder.push(bytes, at, current.deliver);
+    const next = decoder.push(bytes, at, (data) => current.deliver(data));
     if (decoder.error !== undefined) {
       this.#malformed(current, decoder.error);
     } else if (decoder.trailers !== undefined) {

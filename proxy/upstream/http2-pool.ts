@@ -31,6 +31,8 @@ export class Http2Pool implements SessionStore, LineOwner {
   readonly profile: string;
   /** `performance.now()` of the end of the last request. */
   usedAt = performance.now();
+  /** As in `EndpointPool`. */
+  touchedAt = Number.NEGATIVE_INFINITY;
   session: Buffer | undefined;
   readonly #connector: Connector;
   readonly #limits: Http2Limits;
