@@ -144,7 +144,7 @@ export class Server implements ServerContext {
     this.#staples.update(set.certificates ?? {}, remove.certificates ?? []);
     const touched = [...Object.keys(set.clusters ?? {}), ...Object.keys(set.endpoints ?? {}), ...(remove.clusters ?? []), ...(remove.endpoints ?? [])];
     service.clusters.changed(touched);
-    if (touched.length > 0) this.#dispatchers.retain(this.#snapshot);
+    if (touched.length > 0) this.#dispatchers.retain(this.#snapshot, touched);
     if (!listenersChange) return this.#listeners.ports();
     service.table = compiled(compileTable(this.#snapshot, service.table));
     return this.#listen();

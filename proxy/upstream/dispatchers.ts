@@ -55,13 +55,15 @@ export class Dispatchers {
   readonly #pools: LRUCache<string, AnyPool>;
   /** The pool that an endpoint object had last: spares making the key for every request. */
   readonly #known = new WeakMap<Endpoint, AnyPool>();
+  /** Name of a cluster → keys of its pools. */
+  readonly #keys = new Map<string, Set<string>>();
   /** Dropped, but not closed yet. */
   readonly #closing = new Set<AnyPool>();
   readonly #sweeper: NodeJS.Timeout;
 
   constructor(options: Partial<DispatcherOptions> = {}) {
     this.options = { ...DEFAULT_DISPATCHER_OPTIONS, ...options };
-    this.#pools = new LRUCache({ max: this.options.maxPools, disposeAfter: (pool) => this.#drop(pool) });
+    this.#pools = new LRUCache({ max: this.options.maxPools, disposeAfter: (pool, key, reason) => this.#drop(pool, reason === 'set' ? undefined : key) });
     this.#sweeper = setInterval(() => this.#sweep(), this.options.idleMs / 2).unref();
   }
 
@@ -97,26 +99,28 @@ export class Dispatchers {
     }
     const pool = new Kind(cluster, endpoint, profileOf(cluster), this.connector, this.options);
     this.#pools.set(key, pool);
+    const keys = this.#keys.get(cluster.name);
+    if (keys === undefined) this.#keys.set(cluster.name, new Set([key]));
+    else keys.add(key);
     return pool;
   }
 
   /**
    * Takes over a new table: drops the pools of endpoints that left or are terminating and of clusters that left or are
-   * connected to in another way now.
+   * connected to in another way now. `touched`: the clusters that may have changed; all of them if it is left out.
    */
-  retain(table: Table): void {
+  retain(table: Table, touched: Iterable<string> = [...this.#keys.keys()]): void {
     this.connector.certificates = table.certificates;
-    const listed = new Map<string, ReadonlySet<string>>();
-    for (const [key, pool] of this.#pools) {
-      const { name } = pool.cluster;
+    for (const name of touched) {
+      const keys = this.#keys.get(name);
+      if (keys === undefined) continue;
       const cluster = table.clusters[name];
-      let addresses = listed.get(name);
-      if (addresses === undefined) {
-        addresses = new Set((table.endpoints[name] ?? []).filter((endpoint) => !endpoint.terminating).map(addressOf));
-        listed.set(name, addresses);
+      const addresses = new Set((table.endpoints[name] ?? []).filter((endpoint) => !endpoint.terminating).map(addressOf));
+      for (const key of keys) {
+        const pool = this.#pools.peek(key);
+        const stays = pool !== undefined && cluster !== undefined && profileOf(cluster) === pool.profile && addresses.has(addressOf(pool.endpoint));
+        if (!stays) this.#pools.delete(key);
       }
-      const stays = cluster !== undefined && profileOf(cluster) === pool.profile && addresses.has(addressOf(pool.endpoint));
-      if (!stays) this.#pools.delete(key);
     }
   }
 
@@ -144,10 +148,18 @@ export class Dispatchers {
     await Promise.all([...this.#closing].map((pool) => pool.destroy()));
   }
 
-  #drop(pool: AnyPool): void {
+  /** `key`: nothing takes its place. */
+  #drop(pool: AnyPool, key: string | undefined): void {
+    if (key !== undefined) this.#forget(pool.cluster.name, key);
     pool.touchedAt = Number.NEGATIVE_INFINITY;
     this.#closing.add(pool);
     void pool.close().then(() => this.#closing.delete(pool));
+  }
+
+  #forget(cluster: string, key: string): void {
+    const keys = this.#keys.get(cluster);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#keys.delete(cluster);
   }
 
   #sweep(): void {
