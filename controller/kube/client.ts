@@ -9,6 +9,8 @@ import type { Identity } from './identity.ts';
 
 const REREAD_MS = 60_000;
 const CONNECT_MS = 10_000;
+/** So many credentials are tried for one request, each newer than the one before. */
+const MOST_CREDENTIALS = 4;
 /** Dead peers are found by the kernel: after 15 s of silence it asks every second, ten times at most. */
 const KEEP_ALIVE_DELAY_MS = 15_000;
 
@@ -83,16 +85,18 @@ export class KubeClient {
 
   async #send(request: KubeRequest, options: { signal: AbortSignal | undefined; headersTimeout: number; bodyTimeout: number }): Promise<Dispatcher.ResponseData> {
     if (this.#now() - this.#readAt >= REREAD_MS) await this.#reread();
-    const identity = this.#identity;
-    const response = await this.#dispatch(request, options).catch((error: unknown) => {
-      this.#readAt = Number.NEGATIVE_INFINITY;
-      throw error;
-    });
-    if (response.statusCode !== 401) return checked(response);
-    await response.body.dump();
-    await this.#reread();
-    if (sameHeaders(identity, this.#identity) && sameConnection(identity, this.#identity)) throw new ApiError(401, 'Unauthorized', 'the API server does not know these credentials');
-    return checked(await this.#dispatch(request, options));
+    // Credentials may be exchanged while a request is under way, and once more before it is repeated.
+    for (let left = MOST_CREDENTIALS; ; left--) {
+      const identity = this.#identity;
+      const response = await this.#dispatch(request, options).catch((error: unknown) => {
+        this.#readAt = Number.NEGATIVE_INFINITY;
+        throw error;
+      });
+      if (response.statusCode !== 401 || left === 1) return checked(response);
+      await response.body.dump();
+      await this.#reread();
+      if (sameHeaders(identity, this.#identity) && sameConnection(identity, this.#identity)) throw new ApiError(401, 'Unauthorized', 'the API server does not know these credentials');
+    }
   }
 
   #dispatch({ method = 'GET', path, query = {}, body, contentType = 'application/json' }: KubeRequest, options: object): Promise<Dispatcher.ResponseData> {

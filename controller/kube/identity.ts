@@ -1,7 +1,7 @@
 // Who Fairlead is to the API server, and where that is: from a kubeconfig file, or from the ServiceAccount that every pod
 // has. The one place that uses @kubernetes/client-node, and only to read: its import costs most of a second and 80 MB, so
 // it is loaded on first use, and its HTTP side makes a new connection for every call.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -63,6 +63,9 @@ export async function readIdentity(kubeconfig: string): Promise<Identity> {
   const options: Options = { headers: {} };
   await config.applyToHTTPSOptions(options as unknown as Parameters<typeof config.applyToHTTPSOptions>[0]);
   const headers = { ...options.headers };
+  // client-node remembers the text of a token file for a minute; a token that has just been exchanged is needed now.
+  const tokenFile: unknown = config.getCurrentUser()?.authProvider?.config?.tokenFile;
+  if (typeof tokenFile === 'string') headers.Authorization = `Bearer ${readFileSync(tokenFile, 'utf8')}`;
   if (options.auth !== undefined) headers.Authorization = `Basic ${Buffer.from(options.auth).toString('base64')}`;
   return {
     server: cluster.server.replace(/\/+$/, ''),
