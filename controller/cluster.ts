@@ -135,7 +135,7 @@ export class ClusterSource implements Source {
       pods: new OwnPods(client, own, kube.reportNodeInternalIp),
       election: kube.leaderElection ? new LeaderElection({ client, log, namespace: own.namespace, name: kube.electionId, identity: this.#identity, ttlMs: kube.electionTtlMs, onChange: () => this.#look() }) : undefined,
       status: kube.updateStatus ? new StatusWriter({ client, log, own: () => this.#ownIngresses(), current: (key) => source.ingressStatus(key), desired: () => this.#desired(), isLeader }) : undefined,
-      events: new EventWriter({ client, log, identity: this.#identity, isLeader, uidOf: (origin) => source.uidOf(origin) }),
+      events: new EventWriter({ client, log, own, identity: this.#identity, isLeader, uidOf: (origin) => source.uidOf(origin) }),
     };
   }
 

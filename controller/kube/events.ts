@@ -10,6 +10,7 @@ import type { DueEvent } from './event-book.ts';
 import { sleep } from './gate.ts';
 import type { KubeLog } from './notes.ts';
 import type { Kind } from './objects.ts';
+import type { OwnPod } from './own-pods.ts';
 import { apiVersion, isNamespaced } from './resources.ts';
 import { KINDS } from './state.ts';
 
@@ -18,11 +19,22 @@ export interface EventOptions {
   readonly log: KubeLog;
   /** Who this replica is. */
   readonly identity: string;
+  /** What the API itself does wrong is told on this pod. */
+  readonly own: OwnPod;
   isLeader(): boolean;
   /** Empty: there is no such object. */
   uidOf(origin: Origin): string;
   /** Between two Events; 100 ms. */
   readonly paceMs?: number;
+}
+
+/** The object that an Event is about. */
+interface Subject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly uid: string;
 }
 
 const RETRY_MS = 5_000;
@@ -49,7 +61,7 @@ export class EventWriter {
 
   /** All Problems that there are now. */
   update(problems: readonly Problem[]): void {
-    this.#book.update(problems, ({ origin }) => this.#isObject(origin), performance.now());
+    this.#book.update(problems, ({ origin }) => this.#subject(origin) !== undefined, performance.now());
     this.check();
   }
 
@@ -73,12 +85,12 @@ export class EventWriter {
     while (this.#options.isLeader()) {
       const due = this.#book.next(performance.now());
       if (due === undefined) return;
-      const uid = this.#options.uidOf(due.problem.origin);
+      const subject = this.#subject(due.problem.origin);
       // Objects that went meanwhile need no Event.
-      if (uid === '') continue;
+      if (subject === undefined) continue;
       let pauseMs = this.#options.paceMs ?? 100;
       try {
-        await this.#tell(due, uid);
+        await this.#tell(due, subject);
         this.written++;
       } catch (error) {
         this.#abort.signal.throwIfAborted();
@@ -93,11 +105,10 @@ export class EventWriter {
     }
   }
 
-  async #tell({ id, problem }: DueEvent, uid: string): Promise<void> {
+  async #tell({ id, problem }: DueEvent, subject: Subject): Promise<void> {
     const { client, identity } = this.#options;
-    const { origin } = problem;
-    const namespace = origin.namespace === '' ? 'default' : origin.namespace;
-    const name = `${origin.name.slice(0, 230)}.${id}`;
+    const namespace = subject.namespace ?? 'default';
+    const name = `${subject.name.slice(0, 230)}.${id}`;
     const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;
     const now = `${new Date().toISOString().slice(0, 19)}Z`;
     const { signal } = this.#abort;
@@ -105,11 +116,7 @@ export class EventWriter {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { name, namespace },
-      involvedObject: {
-        apiVersion: apiVersion(origin.kind as Kind), kind: origin.kind, name: origin.name, uid,
-        ...(origin.namespace === '' ? {} : { namespace: origin.namespace }),
-        ...(origin.field === undefined ? {} : { fieldPath: origin.field }),
-      },
+      involvedObject: { ...subject, ...(problem.origin.field === undefined ? {} : { fieldPath: problem.origin.field }) },
       reason: problem.reason,
       message: messageOf(problem),
       type: 'Warning',
@@ -141,8 +148,15 @@ export class EventWriter {
     }
   }
 
-  #isObject(origin: Origin): boolean {
-    return KNOWN_KINDS.has(origin.kind) && SUBDOMAIN.test(origin.name) && (!isNamespaced(origin.kind as Kind) || SUBDOMAIN.test(origin.namespace)) && this.#options.uidOf(origin) !== '';
+  /** Undefined: there is no object to tell it on. */
+  #subject(origin: Origin): Subject | undefined {
+    const { own, uidOf } = this.#options;
+    if (origin.kind === 'API') return own.uid === '' ? undefined : { apiVersion: 'v1', kind: 'Pod', ...own };
+    if (!KNOWN_KINDS.has(origin.kind) || !SUBDOMAIN.test(origin.name)) return undefined;
+    const kind = origin.kind as Kind;
+    if (isNamespaced(kind) && !SUBDOMAIN.test(origin.namespace)) return undefined;
+    const uid = uidOf(origin);
+    return uid === '' ? undefined : { apiVersion: apiVersion(kind), kind, name: origin.name, uid, ...(origin.namespace === '' ? {} : { namespace: origin.namespace }) };
   }
 }
 

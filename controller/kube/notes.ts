@@ -17,7 +17,8 @@ const WORDS: { readonly [T in Note['type']]: { readonly level: keyof KubeLog; re
   denied: { level: 'error', text: 'Fairlead may not read this kind of object' },
   allowed: { level: 'info', text: 'Fairlead may read this kind of object now' },
   relist: { level: 'warn', text: 'a watch could not be understood; everything is listed again' },
-  shrunk: { level: 'warn', text: 'a list lost more than half of the objects' },
+  shrunk: { level: 'warn', text: 'a list lost more than half of the objects; it counts only if a second one says so, too' },
+  settled: { level: 'info', text: 'a second list decided what is gone' },
   reverted: { level: 'warn', text: 'the Kubernetes API lost its past; everything is listed again' },
   bug: { level: 'error', text: 'a bug: a change could not be handled' },
 };

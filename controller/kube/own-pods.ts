@@ -7,11 +7,13 @@ import type { KubeClient } from './client.ts';
 export interface OwnPod {
   readonly namespace: string;
   readonly name: string;
+  /** Empty: not known, or this is no pod. */
+  readonly uid: string;
 }
 
-/** From the environment (`POD_NAMESPACE`, `POD_NAME`), else the identity's namespace and the name of the machine, which in a pod is the pod's. */
+/** From the environment (`POD_NAMESPACE`, `POD_NAME`, `POD_UID`), else the identity's namespace and the name of the machine, which in a pod is the pod's. */
 export function ownPod(namespace: string): OwnPod {
-  return { namespace: process.env.POD_NAMESPACE || namespace, name: process.env.POD_NAME || hostname() };
+  return { namespace: process.env.POD_NAMESPACE || namespace, name: process.env.POD_NAME || hostname(), uid: process.env.POD_UID ?? '' };
 }
 
 export class OwnPods {

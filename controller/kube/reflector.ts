@@ -33,7 +33,7 @@ export interface ReflectorOptions<T> {
 }
 
 export interface Note {
-  readonly type: 'failed' | 'denied' | 'allowed' | 'relist' | 'shrunk' | 'reverted' | 'bug';
+  readonly type: 'failed' | 'denied' | 'allowed' | 'relist' | 'shrunk' | 'settled' | 'reverted' | 'bug';
   readonly text: string;
 }
 
@@ -52,6 +52,14 @@ export interface ReflectorStats {
   readonly freshAt: number | undefined;
   /** Why it may not be read; empty: it may. */
   readonly denied: string;
+  /** What is wrong with a list that waits to be confirmed; empty: none does. */
+  readonly doubt: string;
+}
+
+/** A complete list. */
+interface Found<T> {
+  readonly list: Map<string, Entry<T>>;
+  readonly version: string;
 }
 
 export class Reflector<T> {
@@ -68,7 +76,7 @@ export class Reflector<T> {
   #suspect = false;
   /** Since when the watch under way has been answered. */
   #streamingSince: number | undefined;
-  #stats = { lists: 0, watches: 0, failures: 0, skipped: 0, doubted: 0, freshAt: undefined as number | undefined, denied: '' };
+  #stats = { lists: 0, watches: 0, failures: 0, skipped: 0, doubted: 0, freshAt: undefined as number | undefined, denied: '', doubt: '' };
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -145,15 +153,9 @@ export class Reflector<T> {
   }
 
   async #list(): Promise<Ending> {
-    const { timings } = this.#options;
     let found = await this.#fetchAll(true);
     const missing = this.view.missing(found.list);
-    if (needsConfirmation(this.view.size, missing)) {
-      this.#stats.doubted++;
-      this.#note('shrunk', `a list lacks ${missing} of ${this.view.size} objects; it counts only if a second one says so, too`);
-      await sleep(timings.confirmMs, this.#abort.signal);
-      found = await this.#fetchAll(true);
-    }
+    if (needsConfirmation(this.view.size, missing)) found = await this.#confirm(missing);
     if (isOlder(found.version, this.view.version)) {
       this.#note('reverted', `the server went back from version ${this.view.version} to ${found.version}`);
       // Versions were given out a second time: the same one no longer means the same object.
@@ -168,7 +170,23 @@ export class Reflector<T> {
     return { type: 'done' };
   }
 
-  async #fetchAll(reuse: boolean): Promise<{ readonly list: Map<string, Entry<T>>; readonly version: string }> {
+  /** The list that counts in place of one that lacks so much. */
+  async #confirm(missing: number): Promise<Found<T>> {
+    this.#stats.doubted++;
+    this.#stats.doubt = `a list lacks ${missing} of ${this.view.size} objects`;
+    this.#note('shrunk', this.#stats.doubt);
+    try {
+      await sleep(this.#options.timings.confirmMs, this.#abort.signal);
+      const found = await this.#fetchAll(true);
+      this.#stats.doubt = '';
+      this.#note('settled', `the second list lacks ${this.view.missing(found.list)} of ${this.view.size} objects`);
+      return found;
+    } finally {
+      this.#stats.doubt = '';
+    }
+  }
+
+  async #fetchAll(reuse: boolean): Promise<Found<T>> {
     const { client, read } = this.#options;
     let list = new Map<string, Entry<T>>();
     this.#stats.lists++;

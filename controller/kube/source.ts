@@ -14,6 +14,7 @@ import type { Kind } from './objects.ts';
 import { TIMINGS, backoffMs } from './pace.ts';
 import type { Timings } from './pace.ts';
 import { Reflector } from './reflector.ts';
+import type { Note } from './reflector.ts';
 import { describe, oneObject } from './resources.ts';
 import type { Collection } from './resources.ts';
 import { KubeStore } from './state.ts';
@@ -44,6 +45,8 @@ export interface KubeSourceOptions {
 }
 
 const MOST_BY_NAME = 100;
+/** Notes with which Problems begin or end. */
+const TELLS_PROBLEMS: ReadonlySet<Note['type']> = new Set<Note['type']>(['denied', 'allowed', 'shrunk', 'settled', 'failed']);
 const SERVICE_LABEL = 'kubernetes.io/service-name';
 
 export class KubeSource implements Source {
@@ -101,7 +104,7 @@ export class KubeSource implements Source {
   }
 
   problems(): readonly Problem[] {
-    return (this.#problems ??= [...this.#denials(), ...[...this.#refused.values()].flatMap(({ problems }) => problems)]);
+    return (this.#problems ??= [...this.#apiProblems(), ...[...this.#refused.values()].flatMap(({ problems }) => problems)]);
   }
 
   /** Objects of the API stand in no file. */
@@ -182,7 +185,7 @@ export class KubeSource implements Source {
       onNote: (note) => {
         if (mayFail && note.type === 'denied') return;
         this.#notes.write(collection, note);
-        if (note.type === 'denied' || note.type === 'allowed') this.#emit([], true);
+        if (TELLS_PROBLEMS.has(note.type)) this.#emit([], true);
       },
     });
   }
@@ -251,15 +254,15 @@ export class KubeSource implements Source {
     if (changed.length > 0 || problemsChanged) this.#onChange?.(changed);
   }
 
-  #denials(): Problem[] {
-    return [...this.#reflectors, ...this.#named.reflectors()].filter(({ stats }) => stats.denied !== '').map(({ collection, stats }) => ({
-      severity: 'error',
-      reason: 'Forbidden',
-      origin: { kind: 'API', namespace: collection.namespace, name: describe({ kind: collection.kind, namespace: '' }) },
-      message: `${describe(collection)} cannot be read: ${stats.denied}`,
-      hint: 'Give the ServiceAccount the rights to get, list and watch them; what was read before stays in force.',
-      effect: 'None',
-    }));
+  /** What is wrong with what the API gives, whatever the objects are like. */
+  #apiProblems(): Problem[] {
+    return [...this.#reflectors, ...this.#named.reflectors()].flatMap(({ collection, stats: { denied, doubt } }): Problem[] => {
+      const origin = { kind: 'API', namespace: collection.namespace, name: describe({ kind: collection.kind, namespace: '' }) };
+      return [
+        ...(denied === '' ? [] : [{ severity: 'error', reason: 'Forbidden', origin, effect: 'None', message: `${describe(collection)} cannot be read: ${denied}`, hint: 'Give the ServiceAccount the rights to get, list and watch them; what was read before stays in force.' } as const]),
+        ...(doubt === '' ? [] : [{ severity: 'warning', reason: 'ListDoubted', origin, effect: 'None', message: `${describe(collection)}: ${doubt}`, hint: 'What was read before stays in force until a second list says the same.' } as const]),
+      ];
+    });
   }
 }
 

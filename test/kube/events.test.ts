@@ -17,7 +17,7 @@ const problem = (name: string, message = 'there is no Service "web"'): Problem =
 async function writer(t: ExecutionContext, cluster: Cluster, { leader = (): boolean => true, paceMs = 1 } = {}): Promise<EventWriter> {
   const { client, source, started } = await follow(t, cluster);
   await started;
-  const events = new EventWriter({ client, log: { info: quiet, warn: quiet, error: quiet }, identity: 'fairlead-0', isLeader: leader, uidOf: (origin) => source.uidOf(origin), paceMs });
+  const events = new EventWriter({ client, log: { info: quiet, warn: quiet, error: quiet }, identity: 'fairlead-0', own: { namespace: 'fairlead', name: 'fairlead-0', uid: 'uid-of-the-pod' }, isLeader: leader, uidOf: (origin) => source.uidOf(origin), paceMs });
   t.teardown(() => events.stop());
   return events;
 }
@@ -45,6 +45,14 @@ for (const kind of clusterKinds()) {
     await pause(300);
     t.is((await eventsOn(cluster, 'told')).length, 1);
     t.is(events.written, 1);
+  });
+
+  test(`${kind}: what the API itself does wrong is told on Fairlead's own pod`, async (t) => {
+    const events = await writer(t, cluster);
+    events.update([{ severity: 'error', reason: 'Forbidden', origin: { kind: 'API', namespace: '', name: 'secrets' }, message: 'secrets cannot be read', effect: 'None' }]);
+    await until('it is there', async () => (await cluster.admin.list('v1', 'Event', 'fairlead')).length === 1);
+    const [event] = await cluster.admin.list('v1', 'Event', 'fairlead');
+    t.like(event, { reason: 'Forbidden', involvedObject: { kind: 'Pod', namespace: 'fairlead', name: 'fairlead-0', uid: 'uid-of-the-pod' } });
   });
 
   test(`${kind}: after a restart, and from another replica, the same Problem counts up the same Event`, async (t) => {

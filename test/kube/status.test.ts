@@ -114,7 +114,7 @@ for (const kind of clusterKinds()) {
       await cluster.admin.apply(pod);
       await cluster.admin.patch(pod, { status: { conditions: [{ type: 'Ready', status: ready }] } }, '/status');
     }
-    const pods = new OwnPods(client, { namespace: 'fairlead', name: 'f-1' }, false);
+    const pods = new OwnPods(client, { namespace: 'fairlead', name: 'f-1', uid: '' }, false);
     t.deepEqual(await pods.nodeAddresses(AbortSignal.timeout(5_000)), ['10.0.0.2', '192.0.2.11']);
     t.false(await pods.isLast(AbortSignal.timeout(5_000)));
     await cluster.admin.patch({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'f-2', namespace: 'fairlead' } }, { status: { conditions: [{ type: 'Ready', status: 'False' }] } }, '/status');
