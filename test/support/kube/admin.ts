@@ -27,19 +27,19 @@ export function objectPath({ apiVersion, kind, metadata }: Manifest): string {
 }
 
 export class AdminClient {
-  readonly #url: string;
+  readonly url: string;
   readonly #token: string;
   readonly #agent: Agent;
 
   constructor(url: string, caPem: string, token: string) {
-    this.#url = url;
+    this.url = url;
     this.#token = token;
     this.#agent = new Agent({ connect: { ca: caPem }, headersTimeout: 20_000, bodyTimeout: 20_000 });
   }
 
   /** Any status is an answer. */
   async call(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, contentType = 'application/json'): Promise<Answer> {
-    const response = await request(`${this.#url}${path}`, {
+    const response = await request(`${this.url}${path}`, {
       method,
       dispatcher: this.#agent,
       headers: { authorization: `Bearer ${this.#token}`, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': contentType }) },

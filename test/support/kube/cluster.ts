@@ -1,6 +1,6 @@
 // A cluster as far as the controller sees one: an API server behind a link that can be cut. The same tests run against the
 // test API server and against a real kube-apiserver; only faults inside of answers need the former.
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -10,6 +10,7 @@ import type { ApiServerOptions } from '../api-server/server.ts';
 import { AdminClient } from './admin.ts';
 import { Link } from './link.ts';
 import { RealApiServer, assets } from './real.ts';
+import { until } from './until.ts';
 
 export type ClusterKind = 'test server' | 'kube-apiserver';
 
@@ -57,10 +58,30 @@ export class Cluster {
     const link = new Link(server.port);
     await link.open();
     const cluster = new Cluster(kind, server, link);
-    for (const name of ['fairlead', 'shop']) await cluster.admin.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-    if (options.rights !== 'none') await cluster.admin.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'fairlead-test' }, subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: CONTROLLER }], roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'fairlead-test' } });
-    await cluster.admin.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'fairlead-test' }, rules: [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }] });
+    try {
+      await cluster.#prepare(options.rights ?? 'all');
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
     return cluster;
+  }
+
+  async #prepare(rights: 'all' | 'none'): Promise<void> {
+    for (const name of ['fairlead', 'shop']) await this.admin.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    if (rights !== 'none') await this.admin.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'fairlead-test' }, subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: CONTROLLER }], roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'fairlead-test' } });
+    await this.admin.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'fairlead-test' }, rules: [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }] });
+    if (rights !== 'none') await this.untilAllowed();
+  }
+
+  /** Resolves when the controller may list Ingresses: a server puts rights in force some time after they were written. */
+  async untilAllowed(): Promise<void> {
+    const controller = new AdminClient(this.admin.url, this.caPem, CONTROLLER_TOKENS[0]);
+    try {
+      await until('the rights are in force', async () => (await controller.call('GET', '/apis/networking.k8s.io/v1/ingresses')).status === 200);
+    } finally {
+      await controller.close();
+    }
   }
 
   /** For faults inside of answers; throws if this is a real one. */
@@ -77,8 +98,9 @@ export class Cluster {
   /** Writes a kubeconfig and returns its path; the same name replaces the same file. */
   writeKubeconfig(token: string = CONTROLLER_TOKENS[0], name = 'kubeconfig', caPem = this.caPem): string {
     const file = join(this.#folder, name);
-    writeFileSync(file, kubeconfig({ url: this.url, caPem, token, namespace: 'fairlead' }));
-    chmodSync(file, 0o600);
+    // Whoever reads it meanwhile sees the one before or this one, as with what the kubelet exchanges.
+    writeFileSync(`${file}.new`, kubeconfig({ url: this.url, caPem, token, namespace: 'fairlead' }), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
     return file;
   }
 

@@ -42,8 +42,20 @@ export class RealApiServer {
     return this.#certificate.chainPem;
   }
 
-  /** Resolves when it is ready; `adminToken`: one of the tokens. */
+  /** Resolves when it is ready; `adminToken`: one of the tokens. Rejects, and leaves no process behind, if it does not start. */
   async start(programs: string, adminToken: string): Promise<void> {
+    // Another process may take a port between its choice and its use.
+    for (let left = 3; ; left--) {
+      try {
+        return await this.#start(programs, adminToken);
+      } catch (error) {
+        await this.#end();
+        if (left === 1) throw error;
+      }
+    }
+  }
+
+  async #start(programs: string, adminToken: string): Promise<void> {
     const [etcdPort, peerPort, port] = [await freePort(), await freePort(), await freePort()];
     this.port = port;
     const etcd = `http://127.0.0.1:${etcdPort}`;
@@ -60,7 +72,7 @@ export class RealApiServer {
     const admin = new AdminClient(this.url, this.caPem, adminToken);
     try {
       for (let tries = 0; ; tries++) {
-        if (this.#processes.some(({ exitCode }) => exitCode !== null) || tries > 600) throw new Error(`kube-apiserver does not start:\n${this.#log().slice(-2000)}`);
+        if (this.#processes.some(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null) || tries > 600) throw new Error(`kube-apiserver does not start:\n${this.#log().slice(-2000)}`);
         const ready = await admin.call('GET', '/readyz').then(({ status }) => status === 200, () => false);
         if (ready && (await admin.call('GET', '/api/v1/namespaces/default')).status === 200) return;
         await pause(100);
@@ -71,13 +83,18 @@ export class RealApiServer {
   }
 
   async stop(): Promise<void> {
-    for (const child of this.#processes.reverse()) {
-      if (child.exitCode !== null) continue;
+    await this.#end();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #end(): Promise<void> {
+    for (const child of this.#processes.splice(0).reverse()) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
       const exited = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGKILL');
       await exited;
     }
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(join(this.#folder, 'etcd'), { recursive: true, force: true });
   }
 
   #run(program: string, args: readonly string[]): void {
