@@ -31,9 +31,12 @@ async function end(site: LoadSite, signal: 'SIGKILL' | 'SIGABRT'): Promise<{ rea
   return { sentAt, goneAt, servingMs: performance.now() - goneAt };
 }
 
-/** Requests that were begun when the worker was gone: nobody has an excuse for them. */
+/** How long a client may take to hear that a kept connection is gone: until then it may put a request on it. */
+const HEARD_MS = 200;
+
+/** Requests that were begun when the worker was gone, on a new connection or one of another worker: nobody has an excuse for them. */
 function begunAfter(failures: readonly Failure[], goneAt: number): readonly Failure[] {
-  return failures.filter(({ startedAt }) => startedAt > goneAt);
+  return failures.filter(({ kind, startedAt }) => startedAt > goneAt + (kind === 'fresh' ? 0 : HEARD_MS));
 }
 
 async function endAgainAndAgain(t: ExecutionContext, signal: 'SIGKILL' | 'SIGABRT', times: number, everyMs: number): Promise<void> {
