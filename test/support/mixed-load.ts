@@ -161,16 +161,18 @@ export class MixedLoad {
     const { host, path } = this.#options;
     const session = this.#session(Math.floor(Math.random() * SESSIONS));
     let status = '';
+    let moved = false;
     const stream = session.request({ ':path': path, ':authority': host });
     stream.setTimeout(PATIENCE_MS, () => stream.close(http2.constants.NGHTTP2_CANCEL));
     stream.on('response', (headers) => (status = String(headers[':status'])));
     stream.on('error', (error) => {
-      if (/REFUSED_STREAM|GOAWAY/.test(error.message) && again < 3) this.#http2(done, again + 1);
+      moved = /REFUSED_STREAM|GOAWAY/.test(error.message) && again < 3;
+      if (moved) this.#http2(done, again + 1);
       else done(error.message, false);
     });
     let whole = false;
     stream.on('end', () => (whole = true));
-    stream.on('close', () => (status === '' ? undefined : done(whole ? status : 'cut', whole && status === '200')));
+    stream.on('close', () => (moved ? undefined : done(whole && status !== '' ? status : 'cut', whole && status === '200')));
     stream.resume();
   }
 
