@@ -31,6 +31,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   readonly socket: Socket;
   deadlineAt = 0;
   wheelTurn = 0;
+  wheelPlace = 0;
   readonly #context: ServerContext;
   readonly #peer: Peer;
   #held: Buffer | undefined;

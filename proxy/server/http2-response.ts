@@ -14,6 +14,7 @@ export class Http2Response implements ResponseWriter, Expiring {
   bytes = 0;
   deadlineAt = 0;
   wheelTurn = 0;
+  wheelPlace = 0;
   readonly #stream: ServerHttp2Stream;
   readonly #context: ServerContext;
   readonly #isHead: boolean;

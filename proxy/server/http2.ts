@@ -187,6 +187,7 @@ class Http2Body implements BodySource, Expiring {
   bytes = 0;
   deadlineAt = 0;
   wheelTurn = 0;
+  wheelPlace = 0;
   readonly #stream: ServerHttp2Stream;
   readonly #context: ServerContext;
   readonly #expectsContinue: boolean;

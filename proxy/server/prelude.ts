@@ -25,6 +25,7 @@ const TIMEOUT_MS = 5_000;
 export class Prelude implements Expiring {
   deadlineAt = 0;
   wheelTurn = 0;
+  wheelPlace = 0;
   readonly #socket: Socket;
   readonly #deadlines: Deadlines;
   readonly #onOpening: (opening: Opening) => void;

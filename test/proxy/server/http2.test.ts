@@ -184,3 +184,20 @@ test.serial('an endpoint that refuses an upgrade is heard, and one that is gone 
   answer.resume();
   await proxy.swap({ endpoints: { ...proxy.server.snapshot.endpoints, 'test/ws:80': [endpoint(webSocketPort)] } });
 });
+
+test('what a stream held is let go with it, not when its deadline would have come', async (t) => {
+  const session = http2.connect(`http://127.0.0.1:${proxy.port}`);
+  t.teardown(() => session.destroy());
+  const before = proxy.server.deadlines.size;
+  for (let round = 0; round < 50; round++) {
+    await Promise.all(
+      Array.from({ length: 10 }, async (_, index) => {
+        const stream = session.request({ ':path': '/', ':authority': 'shop.test', ...(index % 2 === 0 ? {} : { ':method': 'POST' }) });
+        stream.end(index % 2 === 0 ? undefined : 'body');
+        await once(stream.resume(), 'close');
+      }),
+    );
+  }
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  t.true(proxy.server.deadlines.size <= before + 10, `${proxy.server.deadlines.size} deadlines after 500 streams, ${before} before`);
+});
