@@ -117,7 +117,8 @@ export class PacketBed {
     const { client } = this.cluster;
     const secure = one.protocol !== 'http';
     const port = secure ? PORTS[one.proxy].secure : PORTS[one.proxy].plain;
-    const to = { address: this.cluster.node(1).ipv4, port };
+    const node = this.cluster.node(1);
+    const to = { address: node.ipv4, port };
     const hostname = secure ? SECURE_HOST : PLAIN_HOST;
     const urls = PATHS[one.fetch].map((path) => `${secure ? 'https' : 'http'}://${hostname}:${port}${path}`);
     const [first = ''] = urls;
@@ -129,12 +130,14 @@ export class PacketBed {
       return answers.reduce((sum, [, seconds]) => sum + (seconds ?? 0) * 1000, 0);
     };
     this.#app.closeIdle();
+    await node.quiet();
     const cold = await this.#count(curl);
     const warm = await this.#count(curl);
     const connection = await (one.protocol === 'h2' ? KeptSession : KeptConnection).open(client, first, { to });
     try {
       // The first request, which is not counted, brings the connection to where a browser's is.
       await connection.fetch(first);
+      await node.quiet();
       const open = await this.#count(async () => {
         const start = performance.now();
         for (const url of urls) {
@@ -154,11 +157,10 @@ export class PacketBed {
     this.cluster.dispose();
   }
 
-  /** Everything passes node 1: when it is quiet, all is. */
+  /** Begins in quiet and ends in it. Everything passes node 1: when it is quiet, all is. */
   async #count(fetch: () => Promise<number>): Promise<Figure> {
     const [node, other] = this.cluster.nodes as readonly [Host, Host];
     const app = this.#appNode === 1 ? node : other;
-    await node.quiet();
     for (const host of new Set([node, app])) host.takeCount();
     const milliseconds = await fetch();
     await node.quiet();
