@@ -110,15 +110,15 @@ export function parseFields(text: string, start: number, into: HeadFields, maxCo
     const value = text.substring(valueStart, valueEnd);
     headers.push(text.substring(nameStart, nameEnd), value);
     if (headers.length > maxCount * 2) return TOO_MANY;
-    const error = noteField(text, nameStart, nameEnd - nameStart, value, text.charCodeAt(at - 1), into);
+    const error = noteField(text, nameStart, nameEnd - nameStart, value, at, into);
     if (error !== undefined) return error;
     at += 2;
   }
   return bad('a head without end');
 }
 
-/** Takes in the fields that decide about framing and connection. `last`: the last character of the line. */
-function noteField(text: string, start: number, length: number, value: string, last: number, into: HeadFields): HeadError | undefined {
+/** Takes in the fields that decide about framing and connection. `end`: where in the text the line ends. */
+function noteField(text: string, start: number, length: number, value: string, end: number, into: HeadFields): HeadError | undefined {
   switch (length) {
     case 2:
       if (isName(text, start, 'te') && /(^|,)[ \t]*trailers[ \t]*(,|$)/i.test(value)) into.teTrailers = true;
@@ -142,7 +142,7 @@ function noteField(text: string, start: number, length: number, value: string, l
     case 14:
       return isName(text, start, 'content-length') ? noteContentLength(value, into) : undefined;
     case 17:
-      return isName(text, start, 'transfer-encoding') ? noteTransferEncoding(value, last, into) : undefined;
+      return isName(text, start, 'transfer-encoding') ? noteTransferEncoding(value, text, end, into) : undefined;
     default:
       return undefined;
   }
@@ -176,9 +176,11 @@ function noteContentLength(value: string, into: HeadFields): HeadError | undefin
 }
 
 /** RFC 9112 §6.1, stricter: exactly `chunked`, once, and no tab behind it, which some parsers take for a part of the name. */
-function noteTransferEncoding(value: string, last: number, into: HeadFields): HeadError | undefined {
+function noteTransferEncoding(value: string, text: string, end: number, into: HeadFields): HeadError | undefined {
   if (into.chunked) return bad('more than one Transfer-Encoding');
-  if (last === HT) return bad('a Transfer-Encoding that ends in a tab');
+  for (let at = end - 1; text.charCodeAt(at) === SP || text.charCodeAt(at) === HT; at--) {
+    if (text.charCodeAt(at) === HT) return bad('a Transfer-Encoding with a tab behind it');
+  }
   if (value.length !== 7 || value.toLowerCase() !== 'chunked') return { status: 501, text: 'a Transfer-Encoding other than chunked' };
   into.chunked = true;
   return undefined;

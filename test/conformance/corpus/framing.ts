@@ -63,6 +63,7 @@ export const FRAMING = [
     ['no blank before it', te('chunked'), [200]],
     ['blanks on both sides', te(' \t chunked  '), [200]],
     ['a tab behind it', te(' chunked\t'), [400]],
+    ['a tab and a blank behind it', te(' chunked\t '), [400]],
     ['twice', post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', LAST), [400]],
     ['twice in one line', te(' chunked, chunked'), [501]],
     ['chunked, then identity', te(' chunked, identity'), [501]],
