@@ -2,6 +2,7 @@
 // holds no state that the primary could not give to its successor, so that it may die at any time.
 import { AccessLog } from './observe/access-log.ts';
 import { Metrics } from './observe/metrics.ts';
+import { Pulse } from './observe/pulse.ts';
 import { Server } from './server/server.ts';
 import type { FromWorker, ToWorker, WorkerOptions } from './table/messages.ts';
 import { EMPTY_SNAPSHOT } from './table/snapshot.ts';
@@ -11,7 +12,8 @@ const options = JSON.parse(process.env['FAIRLEAD_WORKER'] ?? '') as WorkerOption
 const metrics = new Metrics(options.index);
 const accessLog = options.accessLog === 'off' ? undefined : new AccessLog(options.accessLog);
 if (accessLog !== undefined) metrics.countDroppedLogLines(() => accessLog.dropped);
-const server = new Server(options, EMPTY_SNAPSHOT, accessLog === undefined ? [metrics] : [metrics, accessLog], metrics);
+const pulse = new Pulse(() => tell({ type: 'pong' }));
+const server = new Server(options, EMPTY_SNAPSHOT, accessLog === undefined ? [metrics, pulse] : [metrics, accessLog, pulse], metrics);
 metrics.watchTable(() => server.snapshot);
 metrics.countUpgraded(() => server.upgraded);
 metrics.watchOverload(() => server.overload);
@@ -63,7 +65,7 @@ process.on('message', (raw) => {
       tell({ type: 'stats', id: message.id, stats: metrics.stats() });
       break;
     case 'ping':
-      tell({ type: 'pong', id: message.id });
+      tell({ type: 'pong' });
       break;
     case 'drain':
       void drain(message.graceMs);

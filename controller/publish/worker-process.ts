@@ -33,7 +33,6 @@ export class WorkerProcess {
   #lastTick = performance.now();
   #heardAt = performance.now();
   #busy = true;
-  #pings = 0;
   #killedFor = '';
   #gone = false;
 
@@ -84,7 +83,7 @@ export class WorkerProcess {
     this.#lastTick = now;
     const silentMs = now - this.#heardAt;
     if (silentMs > (this.#busy ? BUSY_MS : STUCK_MS)) this.kill(`stuck: no answer for ${Math.round(silentMs)} ms`);
-    else this.send({ type: 'ping', id: ++this.#pings });
+    else this.send({ type: 'ping' });
   }
 
   #exited(how: string): void {

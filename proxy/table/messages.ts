@@ -10,7 +10,7 @@ export type ToWorker =
   | { readonly type: 'ticketSecret'; readonly secret: string }
   /** Answer with `stats` carrying the same id. */
   | { readonly type: 'collect'; readonly id: number }
-  | { readonly type: 'ping'; readonly id: number }
+  | { readonly type: 'ping' }
   /** Stop accepting, finish what is open within `graceMs`, then exit 0. */
   | { readonly type: 'drain'; readonly graceMs: number };
 
@@ -25,7 +25,8 @@ export type FromWorker =
   /** A table or a listener could not be put in force; the previous one still serves. */
   | { readonly type: 'refused'; readonly version: number; readonly error: string }
   | { readonly type: 'stats'; readonly id: number; readonly stats: WorkerStats }
-  | { readonly type: 'pong'; readonly id: number };
+  /** The answer to a ping; also unasked, while requests are being finished. */
+  | { readonly type: 'pong' };
 
 /** What a worker process is told at its start, as JSON in the environment variable `FAIRLEAD_WORKER`. */
 export interface WorkerOptions {

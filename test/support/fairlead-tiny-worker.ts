@@ -13,7 +13,7 @@ const say = (message: FromWorker): void => {
 
 process.on('message', (raw) => {
   const message = raw as ToWorker;
-  if (message.type === 'ping') say({ type: 'pong', id: message.id });
+  if (message.type === 'ping') say({ type: 'pong' });
   else if (message.type === 'collect') say({ type: 'stats', id: message.id, stats: { counters: { 'tables\u0000': tables }, gauges: { 'version\u0000': version }, histograms: {} } });
   else if (message.type === 'drain') process.exit(0);
   else if (message.type === 'snapshot') {
