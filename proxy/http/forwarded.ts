@@ -158,7 +158,7 @@ function newRequestId(): string {
  * Writes what the endpoint is told of the client into `headers`, in place: X-Request-ID, X-Real-IP, X-Forwarded-For, -Host, -Port,
  * -Proto, -Scheme, X-Scheme, and X-Original-Forwarded-For and -Host, which repeat what was replaced. From an untrusted peer every other
  * `X-Forwarded-*` and `Forwarded` field goes as well, from a trusted one they stay. `ssl-client-*` goes whoever sent it: what our own
- * handshake told is written afterwards. All this also where they are spelt with `_`.
+ * handshake told is written afterwards. All this also where they are spelt with `_` or `.`.
  * `request.headers` must still be what the client sent, or be the same list.
  */
 export function setForwarded(headers: RawHeaders, client: Client, request: Pick<Request, 'authority' | 'headers'>, id: string): void {
@@ -170,9 +170,10 @@ export function setForwarded(headers: RawHeaders, client: Client, request: Pick<
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
     if (mayTellOfClient(name)) {
-      const known = name.toLowerCase().replaceAll('_', '-');
-      if (known === 'x-forwarded-for') chain = chain === undefined ? value : `${chain}, ${value}`;
-      else if (known === 'x-forwarded-host') originalHost ??= value;
+      const lower = name.toLowerCase();
+      if (lower === 'x-forwarded-for') chain = chain === undefined ? value : `${chain}, ${value}`;
+      else if (lower === 'x-forwarded-host') originalHost ??= value;
+      const known = lower.replaceAll(OTHER_HYPHENS, '-');
       if (OWN_NAMES.has(known) || known.startsWith('ssl-client-') || (!client.trusted && isClaim(known))) continue;
     }
     headers[kept] = name;
@@ -205,11 +206,13 @@ function isClaim(name: string): boolean {
   return name.startsWith('x-forwarded-') || name === 'forwarded';
 }
 
-/** Quick look at the first letters, so that most fields are passed over without a copy: x-, x_, ss, fo. */
+const OTHER_HYPHENS = /[_.]/g;
+
+/** Quick look at the first letters, so that most fields are passed over without a copy: x-, x_, x., ss, fo. */
 function mayTellOfClient(name: string): boolean {
   const first = name.charCodeAt(0) | 32;
   const second = name.charCodeAt(1);
-  if (first === 120) return second === 45 || second === 95;
+  if (first === 120) return second === 45 || second === 95 || second === 46;
   if (first === 115) return (second | 32) === 115;
   return first === 102 && (second | 32) === 111;
 }
