@@ -1,7 +1,7 @@
 // What a connection's codec needs from the worker around it. Codecs (http1.ts, http2.ts) turn bytes into exchanges and
 // hand them over here; they know nothing of routes, and handle.ts knows nothing of sockets.
 import type { Duplex } from 'node:stream';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange, Request } from '../http/exchange.ts';
 import type { Deadlines } from '../time/deadlines.ts';
 import type { Limits } from './limits.ts';
 import type { Peer } from './peer.ts';
@@ -37,4 +37,6 @@ export interface Refusal {
   readonly text: string;
   readonly method: string;
   readonly target: string;
+  /** Absent: HTTP/1.1. */
+  readonly version?: Request['version'];
 }

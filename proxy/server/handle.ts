@@ -8,6 +8,7 @@ import type { ExchangeObserver } from '../observe/observer.ts';
 import type { Redirect } from '../table/route.ts';
 import { Forwarding } from './forwarding.ts';
 import type { ForwardingHost, ForwardingService } from './forwarding.ts';
+import { ALLOW } from './refused.ts';
 import { plainReply, sendReply } from './reply.ts';
 
 /** What every request needs of the worker. `table` is exchanged by one assignment when a new one is in force. */
@@ -17,6 +18,8 @@ export interface Service extends ForwardingService {
 }
 
 const NO_ROUTE = plainReply(404, 'NoRouteFound', 'no route matches this host and path');
+/** `OPTIONS *` asks about the server itself (RFC 9110 §9.3.7). */
+const OPTIONS: Reply = { status: 200, reason: 'ServerOptions', headers: ['allow', ALLOW], body: '' };
 const INTERNAL = plainReply(500, 'InternalError');
 
 /** Serves one exchange; whatever happens, its response is ended or cut. */
@@ -48,6 +51,10 @@ class RequestLife implements ForwardingHost {
     const exchange = this.#exchange;
     const { request } = exchange;
     exchange.response.onClose = () => this.#clientGone();
+    if (request.target === '*') {
+      this.reply(OPTIONS);
+      return;
+    }
     try {
       // Before any filter, so that what filters add about the client is not taken for the client's own claim.
       const headers = requestFields(request.headers);

@@ -14,7 +14,7 @@ import { readRequest, refuseEarly } from './http1-request.ts';
 import { Http1Response } from './http1-response.ts';
 import type { ResponseHost } from './http1-response.ts';
 import type { Peer } from './peer.ts';
-import { ALLOW, refusalText } from './refused.ts';
+import { refusalText } from './refused.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\n', 'latin1');
 /** Bytes of early requests that are held before reading stops. */
@@ -283,12 +283,6 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       read.request.body = body;
     } else if (rest !== undefined) {
       this.hold(rest);
-    }
-    if (read.request.target === '*') {
-      // `OPTIONS *` asks about the server itself (RFC 9110 §9.3.7).
-      response.head(200, ['allow', ALLOW], 0);
-      response.end();
-      return;
     }
     const { client, trust } = this.#peer;
     const exchange: Exchange = {

@@ -13,6 +13,7 @@ import type { Expiring } from '../time/deadlines.ts';
 import type { Connection, ServerContext } from './context.ts';
 import { Http2Response } from './http2-response.ts';
 import type { Peer } from './peer.ts';
+import { ALLOW } from './refused.ts';
 
 /** Streams that a client may reset before the endpoint answered: this many, and as many again per second. */
 const RESET_BURST = 100;
@@ -80,7 +81,7 @@ export class Http2Connection implements Connection {
     stream.on('error', ignore);
     if (this.#context.overloaded) {
       // Nothing of it was looked at: the client may send it again (RFC 9113 §8.7).
-      this.#context.refused(this.#peer, { status: 503, reason: 'Overload', text: '', method: '', target: '' });
+      this.#context.refused(this.#peer, { status: 503, reason: 'Overload', text: '', method: '', target: '', version: '2' });
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return;
     }
@@ -136,11 +137,6 @@ export class Http2Connection implements Connection {
 
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     const response = new Http2Response(stream, method, !endStream, () => this.streamReset(), this.#context);
-    if (parsedTarget.form === 'asterisk') {
-      response.head(200, ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'], 0);
-      response.end();
-      return;
-    }
     const { client, trust } = this.#peer;
     const exchange: Exchange = {
       id: requestId(headers, client),
@@ -172,10 +168,10 @@ export class Http2Connection implements Connection {
 
   #refuse(stream: ServerHttp2Stream, status: number, text: string, method: string, target: string): void {
     const reason = status === 405 ? 'MethodNotAllowed' : status === 417 ? 'ExpectationFailed' : HEAD_ERROR;
-    this.#context.refused(this.#peer, { status, reason, text, method, target });
+    this.#context.refused(this.#peer, { status, reason, text, method, target, version: '2' });
     if (stream.destroyed || stream.closed) return;
     const body = `${status} ${reasonPhrase(status)}: ${text}\n`;
-    stream.respond({ ':status': status, 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length });
+    stream.respond({ ':status': status, ...(status === 405 && { allow: ALLOW }), 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length });
     stream.end(body);
   }
 }

@@ -108,7 +108,10 @@ test.serial('OPTIONS * is answered by the proxy itself', async (t) => {
   const { message, client } = await exchangeRaw(proxy.port, 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n');
   t.is(statusOf(message), 200);
   t.true(field(message, 'allow')?.includes('GET'));
+  t.is(field(message, 'content-length'), '0');
   t.is(backend.requests().length, before);
+  const logged = proxy.log.at(-1);
+  t.deepEqual([logged?.status, logged?.reason, logged?.exchange.request.method, logged?.exchange.request.path], [200, 'ServerOptions', 'OPTIONS', '*'], 'it is in the log');
   client.destroy();
 });
 

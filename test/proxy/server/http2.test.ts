@@ -111,6 +111,20 @@ test.serial('a Host other than :authority is refused; so are CONNECT and TRACE',
   client.close();
 });
 
+test.serial('what HTTP/2 is refused is in the log as HTTP/2, and a 405 says what is allowed; OPTIONS * is in the log too', async (t) => {
+  const session = http2.connect(`http://127.0.0.1:${proxy.port}`);
+  const ask = async (method: string, path: string): Promise<http2.IncomingHttpHeaders> => {
+    const stream = session.request({ ':method': method, ':path': path });
+    stream.resume();
+    const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
+    return headers;
+  };
+  t.regex((await ask('TRACE', '/'))['allow'] ?? '', /GET, HEAD, POST/);
+  t.regex((await ask('OPTIONS', '*'))['allow'] ?? '', /GET, HEAD, POST/);
+  t.deepEqual(proxy.log.slice(-2).map(({ status, reason, exchange }) => [status, reason, exchange.request.version, exchange.request.method]), [[405, 'MethodNotAllowed', '2', 'TRACE'], [200, 'ServerOptions', '2', 'OPTIONS']]);
+  session.destroy();
+});
+
 test.serial('an HTTP/2 upload that is reset, in any way and at any time, reaches the endpoint as an abort', async (t) => {
   for (const code of [0, 2, 7, 8]) {
     for (const declared of [true, false]) {
