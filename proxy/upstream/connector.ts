@@ -15,7 +15,7 @@ export interface SessionStore {
 export type Connected = (error: ConnectError | null, socket: net.Socket | null) => void;
 
 const KEEP_ALIVE_PROBE_MS = 15_000;
-const READ_CHUNK_BYTES = 64 * 1024;
+const BUFFER_BYTES = 64 * 1024;
 const ignore = (): void => {};
 
 export class Connector {
@@ -33,7 +33,7 @@ export class Connector {
   connect(cluster: Cluster, endpoint: Endpoint, connected: Connected, sessions?: SessionStore): void {
     let socket: net.Socket;
     try {
-      socket = cluster.tls === undefined ? net.connect(tcpOptions(endpoint)) : tls.connect(this.#tlsOptions(cluster, cluster.tls, endpoint, sessions?.session));
+      socket = cluster.tls === undefined ? net.connect(clearTextOptions(endpoint)) : tls.connect(this.#tlsOptions(cluster, cluster.tls, endpoint, sessions?.session));
     } catch (error) {
       // A certificate or key that OpenSSL does not take, or an address that is none.
       process.nextTick(connected, new ConnectError('UpstreamConnectionFailure', messageOf(error), error), null);
@@ -102,16 +102,19 @@ function chainIsTooLong(socket: tls.TLSSocket, { verify, depth }: UpstreamTls): 
   return verify && depth !== undefined && !socket.isSessionReused() && intermediates(socket) > depth;
 }
 
-function tcpOptions(endpoint: Endpoint): net.TcpNetConnectOpts & { readonly highWaterMark: number } {
+function tcpOptions(endpoint: Endpoint): net.TcpNetConnectOpts {
   return {
     host: endpoint.address,
     port: endpoint.port,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
-    // undici reads what is buffered in one go; small buffers cost a call per 16 KiB.
-    highWaterMark: READ_CHUNK_BYTES,
   };
+}
+
+/** A socket that is stopped takes one more piece in, and no second one: slow clients may be many. */
+function clearTextOptions(endpoint: Endpoint): net.TcpNetConnectOpts & { readonly readableHighWaterMark: number; readonly writableHighWaterMark: number } {
+  return { ...tcpOptions(endpoint), readableHighWaterMark: 1, writableHighWaterMark: BUFFER_BYTES };
 }
 
 function messageOf(error: unknown): string {
