@@ -29,7 +29,7 @@ const FIRST_NAMES_MS = 2000;
 /** Problems are logged this long after they appear, and in a burst of changes once per pause. */
 const PROBLEMS_SOON_MS = 20;
 const PROBLEMS_PAUSE_MS = 1000;
-/** When objects are not all there after this time, the table of an earlier run serves until they are. To load what talks to a cluster takes most of it. */
+/** When objects are not all there so long after the process began, the table of an earlier run serves until they are. To load what talks to a cluster takes most of it. */
 const PATIENCE_MS = 1000;
 
 /** A source that writes back to where it reads from has more to hear and to tell. */
@@ -188,7 +188,7 @@ export class Fairlead {
       this.#stateProblem = loaded.problem;
       this.#tellProblems();
     }
-    const late = await Promise.race([objects.then(() => false), pause(PATIENCE_MS).then(() => true)]);
+    const late = await Promise.race([objects.then(() => false), pause(Math.max(0, PATIENCE_MS - performance.now())).then(() => true)]);
     if (!late || this.#draining || loaded === undefined || !('table' in loaded)) return;
     const { sections, savedAt } = loaded.table;
     this.#savedAt = savedAt;
