@@ -6,7 +6,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { OTHER, liveSeries } from '../table/live-series.ts';
 import type { HistogramData, WorkerStats } from '../table/messages.ts';
 import {
-  ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_REFUSED, DURATION_BOUNDS, EVENT_LOOP_DELAY, HANDSHAKE_FAILURES, LOG_LINES_DROPPED,
+  ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_REFUSED, DURATION_BOUNDS, EVENT_LOOP_DELAY, EVENT_LOOP_DELAY_P99, HANDSHAKE_FAILURES, LOG_LINES_DROPPED,
   MAX_FILES, OPEN_FILES, OVERLOAD, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, WORKER_MEMORY, seriesKey,
 } from '../table/metrics.ts';
 import type { Route } from '../table/route.ts';
@@ -17,6 +17,8 @@ import type { ExchangeObserver } from './observer.ts';
 
 /** Objects, and services, with series of their own; further ones share one named `_other`, so that a table of any size can be scraped. */
 const MAX_SERIES = 10_000;
+/** The event loop is looked at this often; Node counts the period itself as part of every delay. */
+const LOOP_PERIOD_MS = 20;
 /** Methods with a label of their own: a client may send any token. */
 const METHODS: ReadonlyMap<string, number> = new Map(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'CONNECT'].map((name, index) => [name, index]));
 const METHOD_NAMES: readonly string[] = [...METHODS.keys(), 'OTHER'];
@@ -53,7 +55,7 @@ export class Metrics implements ExchangeObserver {
   readonly #others = newSeries('', OTHER);
   readonly #attempts = new Map<string, Map<string | number, number>>();
   readonly #listeners = new Map<string, ListenerSeries>();
-  readonly #loopDelay = monitorEventLoopDelay({ resolution: 20 });
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: LOOP_PERIOD_MS });
   #table: () => Snapshot = () => EMPTY_SNAPSHOT;
   /** Of the table whose objects were last compared with the series. */
   #tableVersion = EMPTY_SNAPSHOT.version;
@@ -148,7 +150,8 @@ export class Metrics implements ExchangeObserver {
     gauges[seriesKey(UPGRADED)] = this.#upgraded();
     gauges[seriesKey(OVERLOAD, this.#worker)] = this.#overload();
     counters[seriesKey(LOG_LINES_DROPPED)] = this.#droppedLogLines();
-    gauges[seriesKey(EVENT_LOOP_DELAY, this.#worker)] = Number.isFinite(this.#loopDelay.max) ? this.#loopDelay.max / 1e9 : 0;
+    gauges[seriesKey(EVENT_LOOP_DELAY, this.#worker)] = delaySeconds(this.#loopDelay.max);
+    gauges[seriesKey(EVENT_LOOP_DELAY_P99, this.#worker)] = delaySeconds(this.#loopDelay.percentile(99));
     gauges[seriesKey(WORKER_MEMORY, this.#worker)] = residentMemory();
     const files = fileDescriptors();
     gauges[seriesKey(OPEN_FILES, this.#worker)] = files.open;
@@ -205,6 +208,10 @@ export class Metrics implements ExchangeObserver {
 
 function newSeries(namespace: string, name: string): ObjectSeries {
   return { namespace, name, answered: new Map(), replied: new Map(), durations: new Float64Array(DURATION_BOUNDS.length + 1), durationSum: 0, bytesIn: 0, bytesOut: 0 };
+}
+
+function delaySeconds(nanoseconds: number): number {
+  return Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e6 - LOOP_PERIOD_MS) / 1000 : 0;
 }
 
 function bucketOf(seconds: number): number {

@@ -25,6 +25,7 @@ export const CONNECTIONS_REFUSED = define('counter', 'fairlead_connections_refus
 export const HANDSHAKE_FAILURES = define('counter', 'fairlead_tls_handshake_failures_total', ['listener'], 'TLS handshakes that failed.');
 export const LOG_LINES_DROPPED = define('counter', 'fairlead_access_log_dropped_total', [], 'Access log lines dropped because their reader was too slow.');
 export const EVENT_LOOP_DELAY = define('gauge', 'fairlead_worker_event_loop_delay_seconds', ['worker'], 'Longest delay of the worker\'s event loop since the last scrape.');
+export const EVENT_LOOP_DELAY_P99 = define('gauge', 'fairlead_worker_event_loop_delay_p99_seconds', ['worker'], 'Delay of the worker\'s event loop that 99 % of the looks since the last scrape did not exceed.');
 export const WORKER_MEMORY = define('gauge', 'fairlead_worker_resident_memory_bytes', ['worker'], 'Resident memory of the worker process.');
 export const OPEN_FILES = define('gauge', 'fairlead_worker_open_file_descriptors', ['worker'], 'File descriptors that the worker has open: sockets, above all.');
 export const MAX_FILES = define('gauge', 'fairlead_worker_max_file_descriptors', ['worker'], 'File descriptors that the worker may have open; beyond it new connections are closed at once.');
@@ -33,7 +34,7 @@ export const OVERLOAD = define('gauge', 'fairlead_worker_overload', ['worker'], 
 /** Every metric that a worker counts, in the order in which they are exposed. */
 export const WORKER_METRICS: readonly MetricDefinition[] = [
   REQUESTS, REQUEST_DURATION, REQUEST_BYTES, RESPONSE_BYTES, ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, UPGRADED,
-  CONNECTIONS_REFUSED, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, EVENT_LOOP_DELAY, WORKER_MEMORY, OPEN_FILES, MAX_FILES, OVERLOAD,
+  CONNECTIONS_REFUSED, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, EVENT_LOOP_DELAY, EVENT_LOOP_DELAY_P99, WORKER_MEMORY, OPEN_FILES, MAX_FILES, OVERLOAD,
 ];
 
 /** Upper bounds of the duration buckets, in seconds. */

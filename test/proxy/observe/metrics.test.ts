@@ -1,7 +1,7 @@
 // What the worker's counters say of exchanges, and that what a client chooses cannot blow them up.
 import test from 'ava';
 import { Metrics } from '../../../proxy/observe/metrics.ts';
-import { ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, DURATION_BOUNDS, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, seriesKey } from '../../../proxy/table/metrics.ts';
+import { ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, DURATION_BOUNDS, EVENT_LOOP_DELAY, EVENT_LOOP_DELAY_P99, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, seriesKey } from '../../../proxy/table/metrics.ts';
 import type { Cluster } from '../../../proxy/table/cluster.ts';
 import type { Route } from '../../../proxy/table/route.ts';
 import { EMPTY_SNAPSHOT } from '../../../proxy/table/snapshot.ts';
@@ -49,6 +49,20 @@ test('beyond ten thousand objects further ones share a series', (t) => {
   const { histograms, counters } = metrics.stats();
   t.true(Object.keys(histograms).length <= 10_001);
   t.true((counters[seriesKey(REQUESTS, '', '_other', '_other', 'GET', '200', '')] ?? 0) >= 200);
+});
+
+test('the delay of an event loop that nobody holds up is none, and that of one that is held up is its length', async (t) => {
+  const metrics = new Metrics(3);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  metrics.stats();
+  // The look that follows a scrape begins the next ones.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  for (const until = performance.now() + 150; performance.now() < until; );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const { gauges } = metrics.stats();
+  const longest = gauges[seriesKey(EVENT_LOOP_DELAY, '3')] ?? 0;
+  t.true(longest >= 0.1 && longest < 1, `${longest} s`);
+  t.true((gauges[seriesKey(EVENT_LOOP_DELAY_P99, '3')] ?? -1) >= 0);
 });
 
 test('an object or a service that the table no longer has is forgotten, and what has neither is not', (t) => {
