@@ -55,8 +55,8 @@ async function endAgainAndAgain(t: ExecutionContext, signal: 'SIGKILL' | 'SIGABR
     sent += lap.sent;
     lost += lap.failures.length;
     t.deepEqual(begunAfter(lap.failures, goneAt), [], `${nth}`);
-    // In flight at 500 a second are a few; a socket of each kind may have been that worker's.
-    t.true(lap.failures.length <= 30, JSON.stringify(lap.failures));
+    // What was under way in it, and what was put on its connections before it was gone for good: nothing near half of a second's requests.
+    t.true(lap.failures.length <= rate / 2, JSON.stringify(lap.failures));
     t.is((await get(site.fairlead.http, '/page', { host: 'shop.example.com' })).status, 200, 'no table is lost');
   }
   t.deepEqual((await load.stop()).failures, []);
