@@ -32,7 +32,7 @@ export interface TlsState {
 
 /** Secure contexts by profile and certificate. */
 export class SecureContexts {
-  readonly #kept = new LRUCache<string, SecureContext>({ max: KEPT_CONTEXTS });
+  readonly #kept = new LRUCache<string, SecureContext>({ max: KEPT_CONTEXTS, dispose: (context) => setImmediate(release, context) });
 
   /** Throws if chain and key do not load: what the controller publishes has been checked before. */
   get(certificate: Certificate, profile: TlsProfile): SecureContext {
@@ -44,6 +44,14 @@ export class SecureContexts {
     }
     return context;
   }
+}
+
+/**
+ * Frees what OpenSSL holds for a context: left to the garbage collector, which knows a fiftieth of its size, thousands would pile up. Connections
+ * have their own hold on it. `close` is not documented; without it, the collector does it after all.
+ */
+function release({ context }: SecureContext): void {
+  (context as { readonly close?: () => void }).close?.();
 }
 
 /** Lower-case, without trailing dot; empty for what cannot be a hostname: an address, more than 253 characters, anything that is not plain ASCII. */
@@ -130,18 +138,20 @@ class TlsAcceptor {
     this.#profile = profile;
     this.#listener = listener;
     this.#state = state;
-    const options: TlsOptions & { allowHalfOpen: boolean; noDelay: boolean } = {
+    const options: TlsOptions & { noDelay: boolean } = {
       ...profile.context,
       // Whether a connection without a (good) certificate is served is for the route to say, over HTTP.
       ...(profile.clientCertificates !== undefined && { requestCert: true, rejectUnauthorized: false }),
       ALPNProtocols: ['h2', 'http/1.1'],
       SNICallback: (name, done) => this.#choose(name, done),
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      allowHalfOpen: true,
       noDelay: true,
     };
     this.#server = createTlsServer(options);
-    this.#server.on('secureConnection', (socket) => events.secured(socket, profile));
+    this.#server.on('secureConnection', (socket) => {
+      socket.allowHalfOpen = true;
+      events.secured(socket, profile);
+    });
     this.#server.on('tlsClientError', (_error, socket) => {
       events.failed();
       socket.destroy();
@@ -150,6 +160,8 @@ class TlsAcceptor {
 
   accept(socket: Socket): void {
     this.#refresh(this.#state());
+    // A client that leaves before its handshake is complete is gone: it would otherwise be kept until that times out.
+    socket.allowHalfOpen = false;
     this.#server.emit('connection', socket);
   }
 
