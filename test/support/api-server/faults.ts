@@ -49,6 +49,8 @@ export interface Fault {
 
 export class Faults {
   readonly #active = new Set<{ readonly rule: FaultRule; hits: number }>();
+  /** How often any of them struck since the start. */
+  hits = 0;
 
   add(rule: FaultRule): Fault {
     const fault = { rule, hits: 0, remove: (): void => void this.#active.delete(fault) };
@@ -66,6 +68,7 @@ export class Faults {
       const { rule } = fault;
       if ((rule.verb ?? verb) !== verb || (rule.resource ?? resource) !== resource || (rule.user ?? user) !== user) continue;
       fault.hits++;
+      this.hits++;
       if (rule.times !== undefined && fault.hits >= rule.times) this.#active.delete(fault);
       return rule.action;
     }
