@@ -142,7 +142,9 @@ class RequestLife implements ForwardingHost {
 
   fail(error: ProxyError): void {
     const exchange = this.#exchange;
-    if (exchange.response.started) {
+    // Who has left, or left a message unfinished, is answered nothing: 499 is a word of logs.
+    if (error.status === 499 || exchange.response.started) {
+      if (!exchange.response.started) exchange.status = error.status;
       exchange.reason = error.reason;
       exchange.response.abort();
       this.#finish();

@@ -7,11 +7,16 @@ import { startStage } from './support/stage.ts';
 import type { Stage } from './support/stage.ts';
 import { streamOf } from './support/stream.ts';
 
-let stage: Stage;
+let held: Stage;
+let streaming: Stage;
 test.before(async () => {
-  stage = await startStage();
+  held = await startStage();
+  streaming = await startStage(false);
 });
-test.after.always(() => stage.close());
+test.after.always(async () => {
+  await held.close();
+  await streaming.close();
+});
 
 /** Payloads that run at the same time, each a client of its own. */
 const LANES = 16;
@@ -43,31 +48,33 @@ test('the corpus has at least 200 payloads, and every one a title of its own', (
   t.log(`${PAYLOADS.length} payloads in ${new Set(PAYLOADS.map(({ family }) => family)).size} families`);
 });
 
-test.serial('each payload is answered as written down, and reaches the endpoint as it was answered or not at all', async (t) => {
-  t.deepEqual(await inLanes(async (payload, lane) => {
-    const { statuses, wrong } = await stage.perform(lane, streamOf(payload.bytes));
-    await stage.honest();
-    return [...wrong, ...compare(payload, statuses)];
-  }), []);
-});
+for (const [how, stage] of [['bodies are held', () => held], ['bodies stream', () => streaming]] as const) {
+  test.serial(`each payload is answered as written down, and reaches the endpoint as it was answered or not at all (${how})`, async (t) => {
+    t.deepEqual(await inLanes(async (payload, lane) => {
+      const { statuses, wrong } = await stage().perform(lane, streamOf(payload.bytes));
+      await stage().honest();
+      return [...wrong, ...compare(payload, statuses)];
+    }), []);
+  });
 
-test.serial('a request behind each payload is answered for itself or not at all', async (t) => {
-  let tails = 0;
-  t.deepEqual(await inLanes(async (payload, lane) => {
-    const target = `/tail/${lane}-${++tails}`;
-    const { statuses, wrong } = await stage.perform(lane, streamOf(`${payload.bytes}GET ${target} HTTP/1.1\r\nHost: tail.test\r\n\r\n`), `GET ${target} HTTP/1.1`);
-    await stage.honest();
-    // What waits for more takes the tail as its own; what is whole does not notice it.
-    return payload.answers === 'consistent' || payload.answers.length === 0 ? wrong : [...wrong, ...compare(payload, statuses.slice(0, payload.answers.length))];
-  }), []);
-});
+  test.serial(`a request behind each payload is answered for itself or not at all (${how})`, async (t) => {
+    let tails = 0;
+    t.deepEqual(await inLanes(async (payload, lane) => {
+      const target = `/tail/${lane}-${++tails}`;
+      const { statuses, wrong } = await stage().perform(lane, streamOf(`${payload.bytes}GET ${target} HTTP/1.1\r\nHost: tail.test\r\n\r\n`), `GET ${target} HTTP/1.1`);
+      await stage().honest();
+      // What waits for more takes the tail as its own; what is whole does not notice it.
+      return payload.answers === 'consistent' || payload.answers.length === 0 ? wrong : [...wrong, ...compare(payload, statuses.slice(0, payload.answers.length))];
+    }), []);
+  });
 
-test.serial('a payload that comes in two pieces, cut anywhere, is the same payload', async (t) => {
-  t.deepEqual(await inLanes(async (payload, lane) => {
-    const { length } = payload.bytes;
-    const cut = 1 + ((payload.name.length * 7) % (length - 1));
-    const { statuses, wrong } = await stage.perform(lane, streamOf(payload.bytes, [cut]));
-    await stage.honest();
-    return [...wrong, ...compare(payload, statuses)].map((what) => `cut at ${cut}: ${what}`);
-  }), []);
-});
+  test.serial(`a payload that comes in two pieces, cut anywhere, is the same payload (${how})`, async (t) => {
+    t.deepEqual(await inLanes(async (payload, lane) => {
+      const { length } = payload.bytes;
+      const cut = 1 + ((payload.name.length * 7) % (length - 1));
+      const { statuses, wrong } = await stage().perform(lane, streamOf(payload.bytes, [cut]));
+      await stage().honest();
+      return [...wrong, ...compare(payload, statuses)].map((what) => `cut at ${cut}: ${what}`);
+    }), []);
+  });
+}

@@ -42,7 +42,7 @@ function wrongIn(request: ReceivedRequest | undefined, name: string): string[] {
     const values = request.headers.filter(([seen]) => canonical(seen) === own.toLowerCase());
     if (values.length !== 1 || values[0]?.[1] === '') wrong.push(`${values.length} of ${own}`);
   }
-  if (!WRITTEN.includes(name) && !/^X-Original-/.test(name) && request.headers.some(([seen]) => canonical(seen) === name.toLowerCase())) wrong.push(`${name} is there`);
+  if (!WRITTEN.includes(name) && !name.startsWith('X-Original-') && request.headers.some(([seen]) => canonical(seen) === name.toLowerCase())) wrong.push(`${name} is there`);
   return wrong;
 }
 

@@ -26,7 +26,9 @@ async function run(what: string, part: number, work: (ms: number) => Promise<Fuz
 }
 
 say(`seed ${seed}`);
-await run('requests', share.requests, (ms) =>
-  fuzz({ seed, streams, ms, from, progress: (now) => say(`${now.streams} streams, ${now.forwarded} requests forwarded, ${now.refused} streams refused, ${now.violations.length} violations`) }));
+for (const requestBuffering of [true, false]) {
+  await run(`requests whose bodies ${requestBuffering ? 'are held' : 'stream'}`, share.requests / 2, (ms) =>
+    fuzz({ seed, streams, ms, from, requestBuffering, progress: (now) => say(`${now.streams} streams, ${now.forwarded} requests forwarded, ${now.refused} streams refused, ${now.violations.length} violations`) }));
+}
 await run('answers', share.answers, (ms) => fuzzAnswers({ seed, streams, ms, from }));
 process.exitCode = violated === 0 ? 0 : 1;

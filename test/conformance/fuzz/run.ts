@@ -11,6 +11,8 @@ export interface FuzzOptions {
   /** Ends after so many streams or so much time, whatever comes first. */
   readonly streams: number;
   readonly ms: number;
+  /** Default true: small bodies are held until they are complete. */
+  readonly requestBuffering?: boolean;
   /** The first stream's number. */
   readonly from?: number;
   /** Told now and then. */
@@ -41,7 +43,7 @@ interface Found {
 }
 
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
-  const stage = await startStage();
+  const stage = await startStage(options.requestBuffering);
   const began = performance.now();
   const found: Found[] = [];
   const unfair: string[] = [];

@@ -32,9 +32,10 @@ export interface Stage {
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\n';
 const HONEST_ADDRESS = '127.0.0.1';
 
-export async function startStage(): Promise<Stage> {
+/** `requestBuffering`: small bodies are held until they are complete, as they are by default, or stream. */
+export async function startStage(requestBuffering = true): Promise<Stage> {
   const witness = await startWitness();
-  const proxy = await startDataPlane(simpleTable([endpoint(witness.port)]));
+  const proxy = await startDataPlane(simpleTable([endpoint(witness.port)]), { forwarding: { requestBuffering } });
   let client = await RawClient.connect(proxy.port);
   let asked = 0;
   let queue: Promise<void> = Promise.resolve();
