@@ -1,0 +1,111 @@
+// HTTP/2 abuse against a real Fairlead with two workers. A worker may at worst be lost to an attack, never the clients of the
+// other one; memory is bounded, and no connection makes the application work more than a busy client does.
+// `npm run abuse` has the full size and prints how long honest clients waited; here every attack is smaller.
+import { setTimeout as pause } from 'node:timers/promises';
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { selfSigned } from '../../certs/self-signed.ts';
+import { HTTP_LISTENER, endpoint, simpleTable, startDataPlane } from '../support/data-plane.ts';
+import { hasOpenssl } from '../support/openssl.ts';
+import { ATTACKS } from './abuse/attacks.ts';
+import { renegotiate } from './abuse/renegotiation.ts';
+import { startScene } from './abuse/scene.ts';
+import type { Scene } from './abuse/scene.ts';
+
+const FULL = process.env['ABUSE'] === 'full';
+const MOST_GROWTH_MB = 150;
+/** 100,000 streams of a thousand connections, none of which takes a byte: `--connections-per-address` is what keeps one address from having them. */
+const MOST_CROWD_MB = 600;
+const MOST_DISPATCHED = 200;
+const MOST_DOWN_MS = 1_000;
+
+interface Expectation {
+  readonly name: string;
+  readonly connections: number;
+  readonly dispatched: number;
+  readonly mostMb?: number;
+  /** Workers that may be gone. */
+  readonly lost: number;
+}
+
+/** What must hold after an attack that began with these workers. */
+function judge(t: ExecutionContext, scene: Scene, before: readonly number[], { name, connections, dispatched, lost: mayBeLost, mostMb = MOST_GROWTH_MB }: Expectation): void {
+  const now = scene.workers();
+  const lost = before.filter((pid) => !now.includes(pid));
+  t.true(lost.length <= mayBeLost, `${name}: ${lost.length} workers were lost: ${JSON.stringify(scene.fairlead.log.slice(-20))}`);
+  // A connection that a worker had not accepted yet when it was lost is lost with it.
+  const losses = scene.honest.losses().filter(({ worker }) => (worker === undefined ? lost.length === 0 : !lost.includes(worker)));
+  if (losses.length > 0) t.log(losses);
+  t.deepEqual(losses, [], `${name}: what honest clients of a living worker lost`);
+  const { one, all } = scene.down();
+  t.true(all < MOST_DOWN_MS, `${name}: nobody listened for ${Math.round(all)} ms`);
+  const growth = scene.growth();
+  t.true(growth < mostMb, `${name}: resident memory grew by ${Math.round(growth)} MB`);
+  t.true(dispatched <= MOST_DISPATCHED * connections, `${name}: ${dispatched} requests reached the application`);
+  const waits = [...scene.honest.waits().values()].flat();
+  t.log(`${name}: +${Math.round(growth)} MB, ${dispatched} requests dispatched, honest p99 ${percentile(waits, 0.99)} ms of ${waits.length}${lost.length > 0 ? `, ${lost.length} workers lost, not all listened for ${Math.round(one)} ms` : ''}`);
+}
+
+function percentile(values: readonly number[], part: number): string {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[Math.min(sorted.length - 1, Math.trunc(sorted.length * part))] ?? Number.NaN).toFixed(1);
+}
+
+test.serial('no abuse of HTTP/2 takes anything from the clients of another worker, much memory, or many requests to the application', async (t) => {
+  t.timeout(FULL ? 20 * 60_000 : 120_000);
+  const scene = await startScene(t);
+  // Buffers and compiled code that any traffic brings come before what is measured.
+  await scene.attack({ name: 'parting', count: 1, connections: 1, lingerMs: 500 });
+  await pause(FULL ? 5_000 : 500);
+  scene.growth();
+  scene.down();
+  scene.honest.waits();
+  if (FULL) {
+    await pause(10_000);
+    t.log(`before any attack: honest p99 ${percentile([...scene.honest.waits().values()].flat(), 0.99)} ms`);
+  }
+  for (const { name, counts } of ATTACKS) {
+    const before = scene.workers();
+    const dispatched = await scene.attack({ name, count: FULL ? counts[0] : counts[1], connections: 1, lingerMs: FULL ? 1_500 : 50 });
+    judge(t, scene, before, { name, connections: 1, dispatched, lost: 0 });
+  }
+
+  const before = scene.workers();
+  for (const connections of FULL ? [50, 1_000] : [50]) {
+    const dispatched = await scene.attack({ name: 'stalled', count: 100, connections, lingerMs: FULL ? 10_000 : 1_000 });
+    await pause(500);
+    judge(t, scene, before, { name: `${connections} connections with 100 stalled streams each`, connections, dispatched, lost: 0, ...(connections > 50 && { mostMb: MOST_CROWD_MB }) });
+  }
+
+  const partings = FULL ? 500 : 50;
+  let parted = 0;
+  for (let round = 0; round < partings; round += 10) parted += await scene.attack({ name: 'parting', count: 1, connections: 10, lingerMs: 20 });
+  judge(t, scene, before, { name: `${partings} connections that part at once`, connections: partings, dispatched: parted, lost: 0 });
+
+  // Nothing above may end a worker. If one ends all the same, as an abort of native code ends it, the other one goes on.
+  for (let round = 0; round < (FULL ? 20 : 1); round++) {
+    const workers = scene.workers();
+    process.kill(workers[round % workers.length] as number, 'SIGABRT');
+    const dispatched = await scene.attack({ name: 'rapid reset', count: 1_000, connections: 1, lingerMs: 100 });
+    for (const deadline = performance.now() + 10_000; scene.workers().length < 2 && performance.now() < deadline; ) await pause(20);
+    await pause(FULL ? 1_000 : 200);
+    judge(t, scene, workers, { name: 'a worker that aborts', connections: 1, dispatched, lost: 1 });
+  }
+  t.true(scene.honest.answered() > 100, 'the honest clients were served all the time');
+  t.log(`${scene.honest.answered()} answers to honest clients`);
+  await scene.stop();
+});
+
+test('a TLS 1.2 client that renegotiates is refused at the first attempt', async (t) => {
+  if (!hasOpenssl) {
+    t.log('openssl is not installed: nothing was tried');
+    return t.pass();
+  }
+  const own = selfSigned({ hostnames: ['shop.example.com'] });
+  const https = { ...HTTP_LISTENER, name: 'https', protocol: 'HTTPS', tls: { defaultCertificate: own.name, minVersion: 'TLSv1.2' } } as const;
+  const proxy = await startDataPlane({ ...simpleTable([endpoint(1)]), listeners: { 'listener/http': HTTP_LISTENER, 'listener/https': https }, certificates: { [own.name]: own } });
+  const { done, output } = await renegotiate(proxy.httpsPort as number, 10);
+  t.is(done, 0, output);
+  t.regex(output, /RENEGOTIATING[\s\S]*no_renegotiation/);
+  await proxy.close();
+});

@@ -1,0 +1,152 @@
+// Honest clients of HTTP/1.1 and HTTP/2 that ask all the time while somebody else abuses the proxy: what they lost, on whose
+// connection, and how long they waited for their answers.
+import { once } from 'node:events';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import http from 'node:http';
+import http2 from 'node:http2';
+import net from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+
+export interface Loss {
+  /** The worker that served the connection; undefined: the connection was cut before its first answer. */
+  readonly worker: number | undefined;
+  readonly what: string;
+}
+
+export interface HonestClients {
+  /** Since the last call. */
+  losses(): readonly Loss[];
+  /** Answers so far. */
+  answered(): number;
+  /** Milliseconds that each answer took, since the last call, by worker. */
+  waits(): ReadonlyMap<number, readonly number[]>;
+  stop(): Promise<void>;
+}
+
+/** Honest clients of each kind. */
+const CLIENTS = 4;
+const PATIENCE_MS = 10_000;
+
+interface Connection {
+  readonly socket: net.Socket;
+  ask(): Promise<string>;
+  close(): void;
+}
+
+export function startHonest(port: number, workers: () => readonly number[]): HonestClients {
+  let losses: Loss[] = [];
+  let waits = new Map<number, number[]>();
+  let answered = 0;
+  let over = false;
+  const loop = async (connect: () => Promise<Connection>): Promise<void> => {
+    while (!over) {
+      const connection = await connect().catch(() => undefined);
+      if (connection === undefined) {
+        // Nobody listens.
+        await pause(20);
+        continue;
+      }
+      let worker: number | undefined;
+      try {
+        while (!over) {
+          const began = performance.now();
+          const body = await connection.ask();
+          const took = performance.now() - began;
+          if (body !== 'ok') throw new Error(`the answer was ${JSON.stringify(body.slice(0, 100))}`);
+          // Whose it is can be seen once it is answered: until then it may wait to be accepted.
+          worker ??= workerOf(connection.socket.localPort ?? 0, port, workers());
+          answered++;
+          const own = waits.get(worker ?? 0);
+          if (own === undefined) waits.set(worker ?? 0, [took]);
+          else own.push(took);
+          await pause(5);
+        }
+      } catch (error) {
+        if (!over) losses.push({ worker, what: String(error) });
+      }
+      connection.close();
+    }
+  };
+  const loops = Array.from({ length: CLIENTS }, () => [loop(() => connectHttp1(port)), loop(() => connectHttp2(port))]).flat();
+  return {
+    losses: () => {
+      const seen = losses;
+      losses = [];
+      return seen;
+    },
+    answered: () => answered,
+    waits: () => {
+      const seen = waits;
+      waits = new Map();
+      return seen;
+    },
+    stop: async () => {
+      over = true;
+      await Promise.all(loops);
+    },
+  };
+}
+
+/** The worker that holds the other end of a connection from `port` of this machine to the listener. */
+function workerOf(port: number, listener: number, workers: readonly number[]): number | undefined {
+  const hex = (value: number): string => value.toString(16).toUpperCase().padStart(4, '0');
+  const ends = new RegExp(`^ *\\d+: [0-9A-F]+:${hex(listener)} [0-9A-F]+:${hex(port)} `);
+  const inode = readFileSync('/proc/net/tcp', 'utf8').split('\n').find((line) => ends.test(line))?.trim().split(/\s+/)[9];
+  return workers.find((pid) => fdsOf(pid).includes(`socket:[${inode}]`));
+}
+
+function fdsOf(pid: number): readonly string[] {
+  const dir = `/proc/${pid}/fd`;
+  const linkOf = (fd: string): string => {
+    try {
+      return readlinkSync(`${dir}/${fd}`);
+    } catch {
+      return '';
+    }
+  };
+  try {
+    return readdirSync(dir).map(linkOf);
+  } catch {
+    // It has just ended.
+    return [];
+  }
+}
+
+async function connected(port: number): Promise<net.Socket> {
+  const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+  await once(socket, 'connect');
+  return socket.on('error', () => undefined);
+}
+
+async function connectHttp1(port: number): Promise<Connection> {
+  const socket = await connected(port);
+  // One connection, handed out for every request.
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  agent.createConnection = () => socket;
+  const ask = (): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const request = http.get({ agent, host: '127.0.0.1', port, path: '/honest', headers: { host: 'shop.example.com' }, timeout: PATIENCE_MS }, (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (text: string) => (body += text));
+        response.on('error', reject).on('end', () => resolve(body));
+      });
+      request.on('error', reject).on('timeout', () => request.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)));
+    });
+  return { socket, ask, close: () => socket.destroy() };
+}
+
+async function connectHttp2(port: number): Promise<Connection> {
+  const socket = await connected(port);
+  const session = http2.connect('http://shop.example.com', { createConnection: () => socket });
+  session.on('error', () => undefined);
+  const ask = (): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const stream = session.request({ ':path': '/honest', ':authority': 'shop.example.com' });
+      let body = '';
+      stream.setEncoding('utf8').on('data', (text: string) => (body += text));
+      stream.setTimeout(PATIENCE_MS, () => stream.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)));
+      stream.on('error', reject).on('end', () => resolve(body));
+      stream.on('close', () => reject(new Error('the stream was closed')));
+    });
+  return { socket, ask, close: () => session.destroy() };
+}

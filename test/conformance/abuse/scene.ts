@@ -1,0 +1,138 @@
+// The scene of the abuse tests: a real `fairlead run` with two workers and two services, one of which is attacked; honest
+// clients of the other one on every worker, and an eye on memory and on who listens.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { ExecutionContext } from 'ava';
+import { startBackend } from '../../support/fairlead-backend.ts';
+import { documents, endpoints, ingress, service } from '../../support/fairlead-manifests.ts';
+import { startFairlead } from '../../support/fairlead-run.ts';
+import type { FairleadRun } from '../../support/fairlead-run.ts';
+import type { Order } from './attacker.ts';
+import { startHonest } from './honest.ts';
+import type { HonestClients } from './honest.ts';
+
+export interface Scene {
+  readonly fairlead: FairleadRun;
+  readonly honest: HonestClients;
+  /** Resolves when the attack is over, with the number of requests that reached the application. */
+  attack(order: Omit<Order, 'port'>): Promise<number>;
+  workers(): readonly number[];
+  /** Most growth of any worker's resident memory, in MB, since the last call. */
+  growth(): number;
+  /** Longest time in ms, since the last call, that not all workers listened, and that none did. */
+  down(): { readonly one: number; readonly all: number };
+  stop(): Promise<void>;
+}
+
+const WORKERS = 2;
+const LOOK_MS = 20;
+
+export async function startScene(t: ExecutionContext): Promise<Scene> {
+  const backend = await startBackend(t, 'web', (_request, response) => response.end('ok'));
+  const attacker = fork(fileURLToPath(new URL('attacker.ts', import.meta.url)));
+  t.teardown(() => attacker.kill('SIGKILL'));
+  const [{ port }] = (await once(attacker, 'message')) as [{ port: number }];
+  const site = documents(ingress('web', { paths: { '/': 'web', '/attack': 'attacked' } }), service('web'), endpoints('web', backend), service('attacked'), endpoints('attacked', port));
+  const fairlead = await startFairlead(t, { files: { 'site.yaml': site }, args: ['--workers', String(WORKERS)] });
+  const workers = (): readonly number[] => childrenOf(fairlead.child.pid as number);
+  const watch = startWatch(fairlead.http, workers);
+  const honest = startHonest(fairlead.http, workers);
+  t.teardown(() => {
+    watch.stop();
+    void honest.stop();
+  });
+  return {
+    fairlead,
+    honest,
+    attack: async (order) => {
+      attacker.send({ ...order, port: fairlead.http });
+      const [{ dispatched }] = (await once(attacker, 'message')) as [{ dispatched: number }];
+      return dispatched;
+    },
+    workers,
+    growth: watch.growth,
+    down: watch.down,
+    stop: async () => {
+      watch.stop();
+      await honest.stop();
+      await fairlead.stop();
+    },
+  };
+}
+
+/** Empty once the process is gone. */
+function childrenOf(pid: number): readonly number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function residentMb(pid: number): number {
+  try {
+    return (Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096) / 1e6;
+  } catch {
+    return 0;
+  }
+}
+
+/** Sockets that listen on a port: each worker has one of its own. */
+function listening(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 0A `;
+  return readFileSync('/proc/net/tcp', 'utf8').split('\n').filter((line) => line.includes(local)).length;
+}
+
+interface Watch {
+  growth(): number;
+  down(): { readonly one: number; readonly all: number };
+  stop(): void;
+}
+
+function startWatch(port: number, workers: () => readonly number[]): Watch {
+  let base = new Map(workers().map((pid) => [pid, residentMb(pid)]));
+  let most = 0;
+  let down = { one: 0, all: 0 };
+  const since = { one: 0, all: 0 };
+  const note = (what: 'one' | 'all', yes: boolean, now: number): void => {
+    if (!yes) since[what] = 0;
+    else if (since[what] === 0) since[what] = now;
+    else down[what] = Math.max(down[what], now - since[what]);
+  };
+  /** The workers that were seen to listen, all of them; whoever is one of them listens still. */
+  let steady = '';
+  const look = (): void => {
+    const now = performance.now();
+    const pids = workers().join();
+    // The table of sockets is long while many connections have just ended, and takes its time.
+    const count = pids === steady ? WORKERS : listening(port);
+    if (count === WORKERS) steady = pids;
+    note('one', count < WORKERS, now);
+    note('all', count === 0, now);
+    for (const pid of workers()) {
+      const resident = residentMb(pid);
+      const before = base.get(pid);
+      // What a new process takes to begin is no growth.
+      if (before === undefined && pids === steady) base.set(pid, resident);
+      else if (before !== undefined) most = Math.max(most, resident - before);
+    }
+  };
+  const timer = setInterval(look, LOOK_MS);
+  return {
+    growth: () => {
+      look();
+      const seen = most;
+      most = 0;
+      base = new Map(workers().map((pid) => [pid, residentMb(pid)]));
+      return seen;
+    },
+    down: () => {
+      const seen = down;
+      down = { one: 0, all: 0 };
+      return seen;
+    },
+    stop: () => clearInterval(timer),
+  };
+}
