@@ -6,6 +6,7 @@ import type { Decoded } from '../../controller/kube/decode.ts';
 import type { KubeObject } from '../../controller/kube/objects.ts';
 import { KINDS } from '../../controller/kube/state.ts';
 import type { Problem } from '../../controller/model/problem.ts';
+import { hostileObjects } from '../support/kube/hostile.ts';
 
 type Json = Record<string, unknown>;
 
@@ -353,4 +354,18 @@ test('no Problem of a Secret shows anything that it holds', (t) => {
     }),
     { numRuns: 1000 },
   );
+});
+
+test('an object of any kind with any hostile text in any string is decoded or refused in plain, short words', (t) => {
+  const seen = new Set<string>();
+  for (const { field, text, object } of hostileObjects()) {
+    const decoded = decode(object);
+    if (decoded === 'passed over') continue;
+    seen.add(object.kind);
+    if ('object' in decoded) continue;
+    const shown = `${object.kind} ${field} ${JSON.stringify(text.slice(0, 30))}`;
+    t.true(decoded.problems.length > 0, shown);
+    for (const { message } of decoded.problems) if (message.length >= 1000 || /[\0\r\n]/.test(message)) t.fail(shown);
+  }
+  t.deepEqual([...seen].sort(), [...KINDS].sort());
 });

@@ -2,6 +2,8 @@
 // behind the decoder that would refuse most of them: taken literally or refused with a Problem, nothing else notices, and no
 // message repeats a megabyte.
 import test from 'ava';
+import { SUPPORTED } from '../../controller/dialects/ingress-nginx/groups.ts';
+import { KNOWN_ANNOTATIONS } from '../../controller/dialects/ingress-nginx/known.ts';
 import type { Endpoints, EndpointSlice, Ingress, KubeObject, Service } from '../../controller/kube/objects.ts';
 import { storeOf } from '../support/manifests.ts';
 import { answerTo, documents, ingressYaml, runOnce, serviceYaml } from '../support/pipeline.ts';
@@ -54,7 +56,9 @@ const FIELDS: ReadonlyMap<string, (value: string) => KubeObject> = new Map<strin
   ['an Endpoints address', (value): Endpoints => ({ ...endpoints, subsets: [{ ...endpoints.subsets[0]!, addresses: [value] }] })],
 ]);
 
-for (const [field, make] of FIELDS) {
+const ANNOTATIONS = [...SUPPORTED, ...KNOWN_ANNOTATIONS.keys()].map((name): [string, (value: string) => KubeObject] => [`the annotation ${name}`, (value) => withAnnotation(`nginx.ingress.kubernetes.io/${name}`, value)]);
+
+for (const [field, make] of new Map([...FIELDS, ...ANNOTATIONS])) {
   test(`${field} may be anything, and nothing else notices`, (t) => {
     for (const value of HOSTILE) {
       const store = storeOf(GOOD);

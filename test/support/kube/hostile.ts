@@ -17,7 +17,7 @@ export interface Template {
   readonly [field: string]: Json;
 }
 
-const metadata = (more: { readonly [key: string]: Json } = {}): { readonly [key: string]: Json } => ({ namespace: 'shop', labels: { app: 'web' }, annotations: { 'example.com/note': 'text' }, ...more });
+const metadata = (more: { readonly [key: string]: Json } = {}): { readonly [key: string]: Json } => ({ namespace: 'shop', labels: { app: 'web' }, annotations: { 'example.com/note': 'text' }, uid: 'b2f0', creationTimestamp: '2026-01-01T00:00:00Z', ...more });
 
 export const TEMPLATES: readonly Template[] = [
   {
@@ -34,10 +34,13 @@ export const TEMPLATES: readonly Template[] = [
     status: { loadBalancer: { ingress: [{ ip: '192.0.2.1' }, { hostname: 'lb.example' }] } },
   },
   { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: metadata({ annotations: { 'kubernetes.io/ingress.class': 'fairlead', 'nginx.ingress.kubernetes.io/app-root': '/x', 'nginx.ingress.kubernetes.io/configuration-snippet': 'x' } }), spec: { rules: [{ host: 'annotated.example', http: { paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'good', port: { number: 80 } } } }] } }] } },
-  { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { labels: { app: 'web' }, annotations: { 'ingressclass.kubernetes.io/is-default-class': 'false' } }, spec: { controller: 'example.com/other' } },
+  { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { labels: { app: 'web' }, annotations: { 'ingressclass.kubernetes.io/is-default-class': 'false' } }, spec: { controller: 'example.com/other', parameters: { apiGroup: 'k8s.example.com', kind: 'Parameters', name: 'p', namespace: 'shop', scope: 'Namespace' } } },
   { apiVersion: 'v1', kind: 'Service', metadata: metadata(), spec: { type: 'LoadBalancer', clusterIP: '10.96.0.9', externalIPs: ['192.0.2.9'], ports: [{ name: 'http', protocol: 'TCP', appProtocol: 'http', port: 80, targetPort: 'web' }] }, status: { loadBalancer: { ingress: [{ ip: '192.0.2.1', hostname: 'lb.example' }] } } },
   { apiVersion: 'v1', kind: 'Service', metadata: metadata(), spec: { type: 'ExternalName', externalName: 'external.example' } },
-  { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: metadata({ labels: { 'kubernetes.io/service-name': 'hostile' } }), addressType: 'IPv4', ports: [{ name: 'http', protocol: 'TCP', appProtocol: 'http', port: 80 }], endpoints: [{ addresses: ['10.1.0.1'], zone: 'a', nodeName: 'n', hostname: 'h', targetRef: { kind: 'Pod', name: 'p' } }] },
+  { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: metadata({ labels: { 'kubernetes.io/service-name': 'hostile' } }), addressType: 'IPv4', ports: [{ name: 'http', protocol: 'TCP', appProtocol: 'http', port: 80 }], endpoints: [{ addresses: ['10.1.0.1'], zone: 'a', nodeName: 'n', hostname: 'h', targetRef: { kind: 'Pod', namespace: 'shop', name: 'p' }, hints: { forZones: [{ name: 'a' }] } }] },
+  { apiVersion: 'v1', kind: 'Endpoints', metadata: metadata(), subsets: [{ addresses: [{ ip: '10.1.0.1', hostname: 'h', nodeName: 'n' }], notReadyAddresses: [{ ip: '10.1.0.2' }], ports: [{ name: 'http', protocol: 'TCP', appProtocol: 'http', port: 80 }] }] },
+  { apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata(), data: { key: 'text' }, binaryData: { other: 'eA==' } },
+  { apiVersion: 'v1', kind: 'Namespace', metadata: { labels: { app: 'web' }, annotations: { 'example.com/note': 'text' } }, status: { phase: 'Active' } },
   { apiVersion: 'v1', kind: 'Secret', metadata: metadata(), type: 'kubernetes.io/tls', data: { 'tls.crt': 'eA==', 'tls.key': 'eA==' }, stringData: { extra: 'x' } },
 ];
 
