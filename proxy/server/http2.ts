@@ -22,6 +22,7 @@ const LAST_STREAM = 2 ** 31 - 1;
 /** From the announcement that a connection ends to its end for new streams: more than any way there and back. */
 const GOAWAY_MS = 1_000;
 const HEAD_ERROR = 'DownstreamProtocolError';
+const REASONS: Readonly<Record<number, string>> = { 405: 'MethodNotAllowed', 414: 'RequestTargetTooLong', 417: 'ExpectationFailed' };
 
 export class Http2Connection implements Connection {
   readonly #session: ServerHttp2Session;
@@ -124,7 +125,10 @@ export class Http2Connection implements Connection {
     }
     if (cookie !== undefined) headers.push('cookie', cookie);
     if (method === 'CONNECT' || method === 'TRACE') return this.#refuse(stream, 405, `the method ${method} is not served`, method, target);
-    if (!isToken(method)) return this.#refuse(stream, 400, 'a method that is not a token', method, target);
+    // `PRI` belongs to the preface, and would be one again for an endpoint that speaks HTTP/1.1.
+    if (!isToken(method) || method === 'PRI') return this.#refuse(stream, 400, 'a method that is not a token, or PRI', method, target);
+    // As long as in HTTP/1.1, where a method, two blanks and a version stand beside it.
+    if (method.length + target.length + 10 > this.#context.limits.requestLineBytes) return this.#refuse(stream, 414, 'the request target is too long', method, target);
     const authorityText = authority ?? host ?? '';
     const parsed = parseAuthority(authorityText);
     if (parsed === undefined) return this.#refuse(stream, 400, 'a malformed :authority', method, target);
@@ -167,7 +171,7 @@ export class Http2Connection implements Connection {
   }
 
   #refuse(stream: ServerHttp2Stream, status: number, text: string, method: string, target: string): void {
-    const reason = status === 405 ? 'MethodNotAllowed' : status === 417 ? 'ExpectationFailed' : HEAD_ERROR;
+    const reason = REASONS[status] ?? HEAD_ERROR;
     this.#context.refused(this.#peer, { status, reason, text, method, target, version: '2' });
     if (stream.destroyed || stream.closed) return;
     const body = `${status} ${reasonPhrase(status)}: ${text}\n`;

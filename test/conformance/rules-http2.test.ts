@@ -86,6 +86,12 @@ test.serial('a :path that no request line may hold is refused', async (t) => {
   for (const path of ['/a#b', '/caf\x80', '/a b', '/a\tb', '/a\r\nX: 1', '/a\0', '', 'x', 'http://a.test/x', '*', '/a%00', '/../a', '/a\\b', '/\x7f']) await refuses(t, [400, 'reset', 'closed'], JSON.stringify(path), get([], path));
 });
 
+test.serial('a :path is as long as in HTTP/1.1, and a longer one is 414', async (t) => {
+  const longest = `/${'a'.repeat(8 * 1024 - 14)}`;
+  t.is((await serves(t, get([], longest))).startLine, `GET ${longest} HTTP/1.1`);
+  await refuses(t, [414], 'too long', get([], `${longest}a`));
+});
+
 test.serial('OPTIONS * is answered here', async (t) => {
   const { answer, forwarded } = await send(get([], '*', 'a.test', 'OPTIONS'));
   t.is(answer, 200);
@@ -102,7 +108,7 @@ test.serial('any token is a method, in its own case; CONNECT and TRACE are 405, 
   await refuses(t, [405], 'TRACE', get([], '/x', 'a.test', 'TRACE'));
   await refuses(t, [405, 'reset'], 'CONNECT', request([[':method', 'CONNECT'], [':authority', 'a.test:80']]));
   await refuses(t, [400, 405, 'reset', 'closed'], 'extended CONNECT', request([[':method', 'CONNECT'], [':protocol', 'websocket'], [':scheme', 'http'], [':path', '/x'], [':authority', 'a.test']]));
-  for (const method of ['', 'G ET', 'GET\r\n', 'GET /smuggled HTTP/1.1\r\n', 'G\0', 'G:']) await refuses(t, [400, 'reset', 'closed'], JSON.stringify(method), get([], '/x', 'a.test', method));
+  for (const method of ['', 'PRI', 'G ET', 'GET\r\n', 'GET /smuggled HTTP/1.1\r\n', 'G\0', 'G:']) await refuses(t, [400, 'reset', 'closed'], JSON.stringify(method), get([], '/x', 'a.test', method));
 });
 
 test.serial('names with underscores and claims about the client do not pass', async (t) => {
