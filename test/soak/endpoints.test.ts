@@ -73,7 +73,7 @@ test.serial('23: a Service that accepts and never answers slows nobody else', as
   const hanging = await rawEndpoint(() => undefined);
   t.teardown(() => hanging.close());
   const site = await startLoadSite(t, {
-    args: ['--proxy-response-timeout', '1s', '--endpoint-requests', '50', '--waiting-requests', '20'],
+    args: ['--proxy-response-timeout', '1s', '--endpoint-requests', '200', '--waiting-requests', '100'],
     files: { 'hang.yaml': documents(ingress('hang', { host: 'hang.example.com', paths: { '/': 'hang' } }), service('hang'), endpoints('hang', hanging.endpoint.port)) },
   });
   const load = await MixedLoad.start(t, { port: site.fairlead.http, rate: SIZE.rate });
@@ -88,7 +88,7 @@ test.serial('23: a Service that accepts and never answers slows nobody else', as
   const rest = await load.stop();
   t.deepEqual([...quiet.failures, ...meanwhile.failures, ...rest.failures], []);
   t.true(Object.keys(hung.outcomes).every((outcome) => /^h[12] 50[34]$/.test(outcome)), JSON.stringify(hung.outcomes));
-  t.true(hanging.open.size <= 2 * 50, `${hanging.open.size} connections to it`);
+  t.true(hanging.open.size <= 2 * 200, `${hanging.open.size} connections to it`);
   t.log(`${meanwhile.sent} requests of others, F = 0; p50 ${quiet.p50.toFixed(1)} → ${meanwhile.p50.toFixed(1)} ms, p99 ${quiet.p99.toFixed(1)} → ${meanwhile.p99.toFixed(1)} ms; its own: ${JSON.stringify(hung.outcomes)}`);
 });
 
@@ -120,8 +120,8 @@ test.serial('31: when every endpoint says 503, they get at most 1.2 times what c
   const { sent, outcomes } = await load.stop();
   t.true(Object.keys(outcomes).every((outcome) => outcome.endsWith(' 503')), JSON.stringify(outcomes));
   const asked = bad.reduce((sum, { requests }) => sum + requests.length, 0);
-  // Where there are few requests each worker may try three again a second.
-  t.true(asked <= sent * 1.2 + 20, `${asked} for ${sent}`);
+  // Whatever the number of requests is, each of the two workers may try thirty again in ten seconds.
+  t.true(asked <= sent * 1.2 + 60, `${asked} for ${sent}`);
   t.true(asked > sent * 1.05, `${asked} for ${sent}: hardly any was tried again`);
   t.log(`${asked} requests at the endpoints for ${sent} of clients: ${(asked / sent).toFixed(2)} times`);
 });
