@@ -49,6 +49,8 @@ export class Http2Connection implements Connection {
     session.on('stream', (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, flags: number, raw: RawHeaders) => this.#begin(stream, flags, raw));
     session.on('error', ignore);
     session.on('close', () => context.closed(this));
+    // HTTP/2 has no half-closed connections: who ends it has left, though answers still wait for room at the client.
+    socket.once('end', () => session.destroy());
     session.setTimeout(limits.keepAliveTimeoutMs, () => this.#idle());
     context.opened(this);
     if (context.draining) this.drain(0);
