@@ -75,6 +75,7 @@ test.serial('no abuse of HTTP/2 takes anything from the clients of another worke
     const dispatched = await scene.attack({ name: 'stalled', count: 100, connections, lingerMs: FULL ? 10_000 : 1_000 });
     await pause(500);
     judge(t, scene, before, { name: `${connections} connections with 100 stalled streams each`, connections, dispatched, lost: 0, ...(connections > 50 && { mostMb: MOST_CROWD_MB }) });
+    t.deepEqual([...new Set(await scene.askAttacked())], [200], 'the application that was attacked is served again');
   }
 
   const partings = FULL ? 500 : 50;

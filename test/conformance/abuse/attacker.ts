@@ -59,10 +59,12 @@ const SLOW_MS = 5_000;
 const BIG = Buffer.alloc(1_000_000, 120);
 
 function startApplication(): void {
-  const server = http.createServer((request, response) => {
+  const server = http.createServer((request, response): unknown => {
+    if (request.url === '/attack/over') return response.end('ok');
     dispatched++;
     if (request.url === '/attack/big') response.end(BIG);
     else setTimeout(() => response.end('slow'), SLOW_MS);
+    return undefined;
   });
   server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }));
 }

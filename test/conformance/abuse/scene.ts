@@ -3,6 +3,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import http from 'node:http';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { startBackend } from '../../support/fairlead-backend.ts';
@@ -18,6 +19,8 @@ export interface Scene {
   readonly honest: HonestClients;
   /** Resolves when the attack is over, with the number of requests that reached the application. */
   attack(order: Omit<Order, 'port'>): Promise<number>;
+  /** Asks the application that was attacked, on several connections of their own; gives the statuses. */
+  askAttacked(): Promise<readonly (number | undefined)[]>;
   workers(): readonly number[];
   /** Most growth of any worker's resident memory, in MB, since the last call. */
   growth(): number;
@@ -51,6 +54,7 @@ export async function startScene(t: ExecutionContext): Promise<Scene> {
       const [{ dispatched }] = (await once(attacker, 'message')) as [{ dispatched: number }];
       return dispatched;
     },
+    askAttacked: () => Promise.all(Array.from({ length: 8 }, () => statusOf(fairlead.http, '/attack/over'))),
     workers,
     growth: watch.growth,
     down: watch.down,
@@ -60,6 +64,13 @@ export async function startScene(t: ExecutionContext): Promise<Scene> {
       await fairlead.stop();
     },
   };
+}
+
+async function statusOf(port: number, path: string): Promise<number | undefined> {
+  const request = http.get({ port, host: '127.0.0.1', path, agent: false, headers: { host: 'shop.example.com' } });
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  response.resume();
+  return response.statusCode;
 }
 
 /** Empty once the process is gone. */
