@@ -36,14 +36,6 @@ function dateNow(): string {
   return dateText;
 }
 
-function hasName(headers: RawHeaders, lower: string): boolean {
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string;
-    if (name.length === lower.length && name.toLowerCase() === lower) return true;
-  }
-  return false;
-}
-
 export class Http1Response implements ResponseWriter {
   onDrain: (() => void) | undefined;
   onClose: (() => void) | undefined;
@@ -88,8 +80,13 @@ export class Http1Response implements ResponseWriter {
     this.#close = this.#host.mustClose();
     this.#bodiless = this.#isHead || status === 204 || status === 304;
     let text = `HTTP/1.1 ${status} ${reasonPhrase(status)}${CRLF}`;
-    for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}${CRLF}`;
-    if (!hasName(headers, 'date')) text += `date: ${dateNow()}${CRLF}`;
+    let dated = false;
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i] as string;
+      dated ||= name.length === 4 && name.toLowerCase() === 'date';
+      text += `${name}: ${headers[i + 1]}${CRLF}`;
+    }
+    if (!dated) text += `date: ${dateNow()}${CRLF}`;
     if (length !== undefined) {
       if (status !== 204) text += `content-length: ${length}${CRLF}`;
       this.#left = this.#bodiless ? 0 : length;
