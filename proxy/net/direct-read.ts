@@ -69,7 +69,9 @@ class DirectReader {
   /** False: no more for now. */
   read(bytesRead: number, buffer: Buffer): boolean {
     const chunk = this.#take(bytesRead, buffer);
-    if (this.#receive === undefined) return this.#socket.push(chunk);
+    const socket = this.#socket;
+    // TLS hands on all records of one packet, pause or no pause: the stream keeps them, and what comes behind them, until it is resumed.
+    if (this.#receive === undefined || socket.isPaused() || socket.readableLength > 0) return socket.push(chunk);
     this.#receive(chunk);
     return true;
   }

@@ -3,9 +3,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
+import tls from 'node:tls';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { readDirectly } from '../../../proxy/net/direct-read.ts';
+import { packedTls } from '../../support/packed-tls.ts';
+import { DEFAULT } from '../../support/tls-plane.ts';
 
 async function pair(t: ExecutionContext): Promise<[net.Socket, net.Socket]> {
   const server = net.createServer({ noDelay: true }).listen(0, '127.0.0.1');
@@ -92,4 +95,37 @@ test('reads that were given back are the stream\'s again, with its backpressure'
   await once(accepted, 'end');
   t.is(Buffer.concat(mine).toString(), 'mine');
   t.is(digest(Buffer.concat(chunks)), digest(bytes));
+});
+
+test('TLS that is paused between records of one packet gives nothing until it is resumed, and then all of it in order', async (t) => {
+  const server = tls.createServer({ cert: DEFAULT.certPem, key: DEFAULT.keyPem }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const secured = once(server, 'secureConnection') as Promise<[tls.TLSSocket]>;
+  const client = await packedTls((server.address() as net.AddressInfo).port, { rejectUnauthorized: false });
+  const [accepted] = await secured;
+  t.teardown(() => {
+    client.socket.destroy();
+    accepted.destroy();
+    server.close();
+  });
+  const chunks: Buffer[] = [];
+  let paused = false;
+  let whilePaused = 0;
+  readDirectly(accepted, (chunk) => {
+    if (paused) whilePaused++;
+    chunks.push(chunk);
+    if (chunks.length % 3 !== 1) return;
+    paused = true;
+    accepted.pause();
+    setTimeout(() => {
+      paused = false;
+      accepted.resume();
+    }, 2);
+  });
+  const pieces = [1, 300, 16_000, 5, 9_000, 16_384, 2, 16_384, 40_000, 7].map((size) => randomBytes(size));
+  await client.send(pieces);
+  client.socket.end();
+  await once(accepted, 'end');
+  t.is(whilePaused, 0);
+  t.is(digest(Buffer.concat(chunks)), digest(Buffer.concat(pieces)));
 });

@@ -1,14 +1,18 @@
 // TLS termination: which certificate a name gets, whatever the name is; versions, suites and sessions; and a certificate that
 // changes while connections are open.
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
 import { connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import test from 'ava';
+import { endpoint } from '../../support/data-plane.ts';
 import { certificateFor, clientHello } from '../../support/hello.ts';
 import { ask } from '../../support/https-client.ts';
 import { folder, hasOpenssl, sClient } from '../../support/openssl.ts';
 import { authority, issue } from '../../support/pki.ts';
+import { packedTls } from '../../support/packed-tls.ts';
 import { DEFAULT, SITE_CA, certificateOf, clientCertificates, startTlsPlane } from '../../support/tls-plane.ts';
 import type { TlsTable } from '../../support/tls-plane.ts';
 
@@ -176,4 +180,35 @@ test('a staple is sent to whoever asks for one, as long as it is good', async (t
   t.is((await ask(plane.httpsPort, 'b.test', { requestOCSP: true })).status, 200);
   t.is(await staple(Date.now() - 1), undefined);
   t.is(DEFAULT.name, 'default');
+});
+
+test('an upload whose records come in one packet with its head reaches the endpoint whole, by length and chunked', async (t) => {
+  const backend = createServer((request, response) => {
+    const hash = createHash('sha256');
+    request.on('data', (chunk) => hash.update(chunk)).on('end', () => response.end(hash.digest('hex')));
+  });
+  await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => void backend.close());
+  const plane = await startTlsPlane(t, { hosts: { 'a.test': {} }, more: { endpoints: { 'test/web:80': [endpoint((backend.address() as AddressInfo).port)] } } });
+  for (const chunked of [false, true]) {
+    for (const sizes of [[50, 50], [3000, 16_000, 1, 16_384], Array.from({ length: 20 }, () => 16_384)]) {
+      const pieces = sizes.map((size) => randomBytes(size));
+      const body = Buffer.concat(pieces);
+      const client = await packedTls(plane.httpsPort, { servername: 'a.test', ca: SITE_CA.certPem });
+      const answered = new Promise<string>((resolve) => {
+        let text = '';
+        client.socket.on('data', (chunk: Buffer) => {
+          text += chunk.toString('latin1');
+          if (/[0-9a-f]{64}/.test(text)) resolve(text);
+        });
+        client.socket.once('close', () => resolve(`${text} (closed)`));
+      });
+      const head = Buffer.from(`POST / HTTP/1.1\r\nhost: a.test\r\n${chunked ? 'transfer-encoding: chunked' : `content-length: ${body.length}`}\r\n\r\n`);
+      const chunks = chunked ? [...pieces.map((piece) => Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')])), Buffer.from('0\r\n\r\n')] : pieces;
+      await client.send([head, ...chunks]);
+      const answer = await Promise.race([answered, new Promise<string>((resolve) => setTimeout(resolve, 5000, 'no answer').unref())]);
+      t.true(answer.includes(createHash('sha256').update(body).digest('hex')), `${sizes.length} pieces, chunked ${chunked}: ${answer}`);
+      client.socket.destroy();
+    }
+  }
 });
