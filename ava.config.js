@@ -2,7 +2,7 @@
 // because tests start servers, child processes and signal handlers.
 export default {
   extensions: ['ts'],
-  files: ['test/**/*.test.ts', '!test/lab/**', '!test/bench/**', '!test/kube/**'],
+  files: ['test/**/*.test.ts', '!test/lab/**', '!test/bench/**', '!test/kube/**', '!test/scan/**'],
   workerThreads: false,
   concurrency: 2,
   timeout: '90s',
