@@ -29,7 +29,7 @@ test('a changed Secret serves new handshakes soon, fails none, and leaves open c
   const secrets = certificates.map((each) => secretOf('cert', { 'tls.crt': each.certPem, 'tls.key': each.keyPem }));
   const port = await startBackend(t, 'web');
   const site = documents(service('web'), endpoints('web', port), ingressOf('a', 'a.test', { tls: 'cert' }));
-  const fairlead = await startFairlead(t, { files: { 'site.yaml': site, 'cert.yaml': secrets[0] ?? '' }, args: ['--access-log', 'off', '--workers', '2', '--log-level', 'error'] });
+  const fairlead = await startFairlead(t, { files: { 'site.yaml': site, 'cert.yaml': secrets[0] ?? '' }, args: ['--access-log', 'off', '--workers', '2', '--log-level', 'error', '--keep-alive-timeout', '300s'] });
   const { socket: open } = await handshake(fairlead.https, 'a.test');
 
   const delays: number[] = [];
@@ -70,7 +70,7 @@ test('a changed Secret serves new handshakes soon, fails none, and leaves open c
   t.true(handshakes > SECONDS);
 
   open.write('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n');
-  t.regex(await new Promise<string>((resolve) => open.once('data', (chunk: Buffer) => resolve(chunk.toString()))), /^HTTP\/1\.1 200 /);
+  t.regex(await new Promise<string>((resolve) => open.once('data', (chunk: Buffer) => resolve(chunk.toString())).once('close', () => resolve('closed'))), /^HTTP\/1\.1 200 /);
 });
 
 test('a Secret that turns bad leaves the certificate before it in service, and one that is removed does not', async (t) => {
