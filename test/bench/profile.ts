@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LOAD_CASES } from './cases/load-cases.ts';
+import { TLS_CASES } from './cases/tls-cases.ts';
 import { fairlead } from './peers/fairlead.ts';
 import { callTree, selfTimes } from './report/cpu-profile.ts';
 import type { CpuProfile } from './report/cpu-profile.ts';
@@ -18,8 +19,9 @@ const INTERVAL_US = 200;
 const SHOWN = 40;
 
 const { values } = parseArgs({ options: { case: { type: 'string', default: 'keep-alive' }, seconds: { type: 'string', default: '5' } } });
-const load = LOAD_CASES.find(({ name }) => name === values.case);
-if (load === undefined) throw new Error(`--case ${values.case}: there is no such case; allowed: ${LOAD_CASES.map(({ name }) => name).join(', ')}`);
+const CASES = [...LOAD_CASES, ...TLS_CASES];
+const load = CASES.find(({ name }) => name === values.case);
+if (load === undefined) throw new Error(`--case ${values.case}: there is no such case; allowed: ${CASES.map(({ name }) => name).join(', ')}`);
 const seconds = Number(values.seconds);
 if (!(seconds >= 1 && seconds <= 60)) throw new Error(`--seconds ${values.seconds}: allowed: 1 to 60`);
 
@@ -28,7 +30,7 @@ mkdirSync(OUT, { recursive: true });
 const bed = await makeBed();
 try {
   const env = { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${OUT} --cpu-prof-interval=${INTERVAL_US}` };
-  const target = await bed.start(fairlead, { protocol: load.protocol, env, ...(load.table === undefined ? {} : { table: load.table }) });
+  const target = await bed.start(fairlead, { protocol: load.protocol, certificate: bed.certificates[load.certificate ?? 'ecdsa'], env, ...(load.table === undefined ? {} : { table: load.table }) });
   const wrong = await load.check(target);
   if (wrong !== undefined) throw new Error(wrong);
   await load.load(target, fairlead.warmUpSeconds, bed.cpus.load);
