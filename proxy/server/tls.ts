@@ -14,8 +14,8 @@ import { ticketKeys, tlsProfile } from './tls-profile.ts';
 import type { TlsProfile } from './tls-profile.ts';
 import type { Staples } from './tls-staples.ts';
 
-/** One takes about 30 kB; making one takes about a tenth of a millisecond. */
-const KEPT_CONTEXTS = 1_000;
+/** One takes about 40 kB; making one takes a tenth of a millisecond. Ten thousand certificates are to cost a worker 100 MB at most, keys and chains among them. */
+const KEPT_CONTEXTS = 500;
 const KEPT_SERVERS = 1_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const HOSTNAME = /^[a-z\d_](?:[a-z\d_.-]*[a-z\d_])?$/i;
