@@ -188,12 +188,14 @@ export class Fairlead {
       this.#stateProblem = loaded.problem;
       this.#tellProblems();
     }
+    const saved = loaded !== undefined && 'table' in loaded ? loaded.table : undefined;
+    const table = saved === undefined ? undefined : restoredTable(saved.sections, listenersOf(this.#settings), this.#selfSigned);
+    if (table !== undefined && !this.#draining) this.#publisher.prepare(table.listeners);
     const late = await Promise.race([objects.then(() => false), pause(Math.max(0, PATIENCE_MS - performance.now())).then(() => true)]);
-    if (!late || this.#draining || loaded === undefined || !('table' in loaded)) return;
-    const { sections, savedAt } = loaded.table;
-    this.#savedAt = savedAt;
-    this.#publisher.publish(restoredTable(sections, listenersOf(this.#settings), this.#selfSigned), undefined, performance.now());
-    this.#log.warn({ savedAt: new Date(savedAt).toISOString() }, 'objects cannot be read yet: the table of an earlier run serves until they can');
+    if (!late || this.#draining || saved === undefined || table === undefined) return;
+    this.#savedAt = saved.savedAt;
+    this.#publisher.publish(table, undefined, performance.now());
+    this.#log.warn({ savedAt: new Date(saved.savedAt).toISOString() }, 'objects cannot be read yet: the table of an earlier run serves until they can');
   }
 
   #problems(): readonly Problem[] {

@@ -92,9 +92,14 @@ export class Publisher {
     const next = this.#versions.advance(sections, touched);
     if (next === undefined) return undefined;
     this.#seenAt.set(next.delta.version, seenAt);
-    if (first) this.#startWorkers(sections);
+    if (first) this.#begin(sections);
     else this.#broadcast(next.delta);
     return { version: next.delta.version, edits: next.edits };
+  }
+
+  /** Starts the workers' processes, so that they are there when the first table is, which will have these listeners. */
+  prepare(listeners: Sections['listeners']): void {
+    this.#startWorkers(listeners);
   }
 
   /** The published table, with the ports where its listeners really are. */
@@ -134,9 +139,15 @@ export class Publisher {
   }
 
   /** With a port that the system chooses, one worker must have chosen before the others can share it. */
-  #startWorkers(sections: Sections): void {
-    if (this.#ports.covers(sections.listeners)) this.#pool.startAll();
+  #startWorkers(listeners: Sections['listeners']): void {
+    if (this.#ports.covers(listeners)) this.#pool.startAll();
     else this.#pool.start(0);
+  }
+
+  /** The first table is there: for workers that wait for it, and for those that are still to start. */
+  #begin({ listeners }: Sections): void {
+    this.#startWorkers(listeners);
+    for (const [index, worker] of this.#workers.entries()) if (worker.greeted) this.#sendSnapshot(index, worker);
   }
 
   #broadcast(next: Delta): void {
@@ -155,7 +166,7 @@ export class Publisher {
         worker.greeted = true;
         worker.starts++;
         this.#sendTicketSecret(index);
-        this.#sendSnapshot(index, worker);
+        if (this.version > 0) this.#sendSnapshot(index, worker);
         return;
       case 'resync':
         if (!worker.awaitsSnapshot) this.#sendSnapshot(index, worker);

@@ -120,3 +120,20 @@ test('drained workers end of themselves and are not replaced', async (t) => {
   t.deepEqual(heard.publisher.workers().map((state) => state.pid), [undefined, undefined]);
   t.false(heard.publisher.ready);
 });
+
+for (const port of [0, 4711]) {
+  test(`workers that were started before there was a table get the first one (port ${port})`, async (t) => {
+    const { publisher, ...heard } = start(t, 2);
+    publisher.prepare(table(port).listeners);
+    await until(t, 'processes run', () => publisher.workers().filter(({ pid }) => pid !== undefined).length === (port === 0 ? 1 : 2));
+    await pause(300);
+    t.false(publisher.ready);
+    t.deepEqual(versions(publisher.workers()), [0, 0]);
+    publisher.publish(table(port, ['shop/web:80']), undefined, performance.now());
+    await until(t, 'all serve it', () => versions(publisher.workers()).every((version) => version === 1));
+    t.true(publisher.ready);
+    publisher.publish(table(port), undefined, performance.now());
+    await until(t, 'the next one is a delta as any other', () => versions(publisher.workers()).every((version) => version === 2));
+    t.deepEqual(heard.exits, []);
+  });
+}
