@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
-import type { TLSSocket } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import test from 'ava';
 import { endpoint } from '../../support/data-plane.ts';
 import { certificateFor, clientHello } from '../../support/hello.ts';
@@ -212,3 +212,28 @@ test('an upload whose records come in one packet with its head reaches the endpo
     }
   }
 });
+
+for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`${maxVersion}: a client that closes its side with its first request is answered, and one that closes it before is forgotten`, async (t) => {
+    const plane = await startTlsPlane(t, { hosts: { 'a.test': {} } });
+    for (let nth = 0; nth < 20; nth++) {
+      const text = await new Promise<string>((resolve, reject) => {
+        const socket = tlsConnect({ port: plane.httpsPort, host: '127.0.0.1', servername: 'a.test', ca: SITE_CA.certPem, maxVersion, allowHalfOpen: true } as ConnectionOptions);
+        // Before the handshake, so that all of it leaves at once when it is done.
+        socket.end('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+        let seen = '';
+        socket.setEncoding('latin1').on('data', (chunk) => (seen += String(chunk)));
+        socket.on('error', reject);
+        socket.on('close', () => resolve(seen));
+      });
+      t.regex(text, /^HTTP\/1\.1 200 /);
+    }
+    const closedAt = performance.now();
+    await new Promise<void>((resolve) => {
+      const socket = connect(plane.httpsPort, '127.0.0.1', () => socket.end(clientHello({ serverName: 'a.test' }).subarray(0, 40)));
+      socket.resume();
+      socket.on('close', () => resolve());
+    });
+    t.true(performance.now() - closedAt < 4_000);
+  });
+}
