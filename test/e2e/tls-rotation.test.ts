@@ -47,7 +47,6 @@ test('a changed Secret serves new handshakes soon, fails none, and leaves open c
   delays.sort((a, b) => a - b);
   const p99 = delays[Math.ceil(delays.length * 0.99) - 1] ?? 0;
   t.log(`a new certificate serves after ${Math.round(delays[delays.length >> 1] ?? 0)} ms (median), ${Math.round(p99)} ms (p99), to a client that shakes hands all the time`);
-  if (SOAK) t.true(p99 < 100, `${p99} ms`);
 
   let handshakes = 0;
   const failed: string[] = [];
@@ -71,6 +70,7 @@ test('a changed Secret serves new handshakes soon, fails none, and leaves open c
 
   open.write('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n');
   t.regex(await new Promise<string>((resolve) => open.once('data', (chunk: Buffer) => resolve(chunk.toString())).once('close', () => resolve('closed'))), /^HTTP\/1\.1 200 /);
+  if (SOAK) t.true(p99 < 100, `${p99} ms`);
 });
 
 test('a Secret that turns bad leaves the certificate before it in service, and one that is removed does not', async (t) => {
