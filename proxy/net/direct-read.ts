@@ -5,8 +5,8 @@
 import { Socket } from 'node:net';
 
 const READ_BYTES = 64 * 1024;
-/** From this size on a socket gets a buffer of its own, and the next large read is handed over with it; below, copying costs less. */
-const HAND_OVER_BYTES = 8 * 1024;
+/** From this size on a read is handed over with the buffer that it came in, where that is the socket's own; below, copying costs less than what it would hold. */
+const HAND_OVER_BYTES = READ_BYTES / 2;
 
 interface Fields {
   /** The buffer that the next read goes to. */
@@ -77,12 +77,13 @@ class DirectReader {
   }
 
   #take(bytesRead: number, buffer: Buffer): Buffer {
-    const large = bytesRead >= HAND_OVER_BYTES;
-    const handOver = large && this.#own;
-    // Back to the shared one with a small read: idle connections have no buffers of their own.
-    if (large) this.#next = Buffer.allocUnsafeSlow(READ_BYTES);
+    // More is there than one read takes: the next one is large, and its bytes need not be copied.
+    const full = bytesRead === READ_BYTES;
+    const handOver = this.#own && bytesRead >= HAND_OVER_BYTES;
+    // Back to the shared one with all that was there: idle connections have no buffers of their own.
+    if (full) this.#next = Buffer.allocUnsafeSlow(READ_BYTES);
     else if (this.#own) this.#next = shared;
-    this.#own = large;
+    this.#own = full;
     if (handOver) return buffer.subarray(0, bytesRead);
     const copy = Buffer.allocUnsafe(bytesRead);
     buffer.copy(copy, 0, 0, bytesRead);

@@ -7,6 +7,7 @@ import { clientOf, requestId } from '../http/forwarded.ts';
 import { HEAD_END, RequestHead, endsHead, parseRequestHead } from '../http/message-head.ts';
 import type { HeadError } from '../http/message-head.ts';
 import { readDirectly } from '../net/direct-read.ts';
+import { kept } from '../net/kept.ts';
 import type { Connection, ServerContext } from './context.ts';
 import { Http1Body } from './http1-body.ts';
 import type { BodyHost } from './http1-body.ts';
@@ -191,7 +192,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
 
   /** Keeps bytes of later requests until their turn. */
   hold(chunk: Buffer): void {
-    this.#held = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
+    this.#held = kept(this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]));
     if (this.#held.length >= HELD_BYTES) this.socket.pause();
   }
 
@@ -257,7 +258,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       this.#held = undefined;
     } else {
       if (this.#held === undefined) this.#context.deadlines.set(this, limits.headTimeoutMs);
-      this.#held = buffer;
+      this.#held = kept(buffer);
     }
   }
 

@@ -7,6 +7,7 @@ import { ChunkedDecoder } from '../http/chunked.ts';
 import type { RawHeaders } from '../http/exchange.ts';
 import { ResponseHead, parseResponseHead } from '../http/message-head.ts';
 import { readDirectly } from '../net/direct-read.ts';
+import { kept } from '../net/kept.ts';
 import { MAX_ANSWER_FIELDS } from './answer-check.ts';
 import { Deadline } from './deadline.ts';
 import type { Line } from './guarded-client.ts';
@@ -245,7 +246,7 @@ export class Http1Connection {
     const length = (end === -1 ? bytes.length : end + 4) - at;
     if (length > this.#options.maxHeadBytes) return this.#malformed(current, 'a response head that is too long');
     if (end === -1) {
-      if (length > 0) this.#held = at === 0 ? bytes : bytes.subarray(at);
+      if (length > 0) this.#held = kept(at === 0 ? bytes : bytes.subarray(at));
       return mayBecomeHead(bytes, at) ? -1 : this.#malformed(current, 'bytes that are no response head');
     }
     const error = parseResponseHead(bytes.toString('latin1', at, end + 4), head, MAX_ANSWER_FIELDS);
