@@ -195,6 +195,7 @@ class Http2Body implements BodySource, Expiring {
   readonly #expectsContinue: boolean;
   #sink: BodySink | undefined;
   #over = false;
+  #trailers: RawHeaders = [];
 
   constructor(stream: ServerHttp2Stream, length: number | undefined, expectsContinue: boolean, context: ServerContext) {
     this.#stream = stream;
@@ -203,6 +204,13 @@ class Http2Body implements BodySource, Expiring {
     this.#expectsContinue = expectsContinue;
     stream.pause();
     stream.on('close', () => this.#abort());
+    // Without content Node ends a stream even while it is paused, and before anybody has begun to read.
+    stream.on('trailers', (_headers, _flags, raw?: RawHeaders) => {
+      this.#trailers = raw ?? [];
+    });
+    stream.on('end', () => {
+      if (this.#sink !== undefined) setImmediate(() => this.#ended());
+    });
   }
 
   start(sink: BodySink): void {
@@ -214,18 +222,14 @@ class Http2Body implements BodySource, Expiring {
     this.#sink = sink;
     const stream = this.#stream;
     if (this.#expectsContinue && !stream.headersSent) stream.additionalHeaders({ ':status': 100 });
-    let trailers: RawHeaders = [];
-    stream.on('trailers', (_headers, _flags, raw?: RawHeaders) => {
-      trailers = raw ?? [];
-    });
     stream.on('data', (chunk: Buffer) => {
       this.bytes += chunk.length;
       this.#await();
       this.#sink?.onData(chunk);
     });
     stream.on('aborted', () => this.#abort());
-    stream.on('end', () => setImmediate(() => this.#ended(trailers)));
-    this.resume();
+    if (stream.readableEnded) setImmediate(() => this.#ended());
+    else this.resume();
   }
 
   pause(): void {
@@ -248,10 +252,10 @@ class Http2Body implements BodySource, Expiring {
   }
 
   /** A turn after the end: clients that give up may end a stream and reset it in one go, and that is no complete message. */
-  #ended(trailers: RawHeaders): void {
+  #ended(): void {
     const stream = this.#stream;
     if (stream.closed || stream.aborted || (this.length !== undefined && this.bytes !== this.length)) this.#abort();
-    this.#finish()?.onEnd(trailers);
+    this.#finish()?.onEnd(this.#trailers);
   }
 
   #abort(error = GONE): void {

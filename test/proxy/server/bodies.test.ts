@@ -133,3 +133,18 @@ for (const apart of [false, true]) {
     t.is(statusOf(message), 200);
   });
 }
+
+test('an HTTP/2 request whose body turns out to be empty is answered, with trailers and without', async (t) => {
+  const plane = await forwardPlane(t, [ok]);
+  const session = http2.connect(`http://127.0.0.1:${plane.port}`);
+  t.teardown(() => session.destroy());
+  for (const trailers of [false, true]) {
+    const stream = session.request({ ':method': 'POST', ':path': '/' }, { waitForTrailers: trailers });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-t': '1' }));
+    stream.resume();
+    const answered = once(stream, 'response') as Promise<[http2.IncomingHttpHeaders]>;
+    stream.end(Buffer.alloc(0));
+    const [headers] = (await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 5000, [{}]).unref())])) as [http2.IncomingHttpHeaders];
+    t.is(headers[':status'] as unknown, 200, `trailers ${trailers}`);
+  }
+});
