@@ -1,6 +1,7 @@
 // Reads folders of manifests once, for the commands that look at them: the same source and the same pipeline as `run`.
 import type { Certificate } from '../../proxy/table/certificate.ts';
 import type { Sections } from '../../proxy/table/snapshot.ts';
+import { othersText } from '../dialects/ingress/classes.ts';
 import { DnsWatcher } from '../dns.ts';
 import { FileSource } from '../files.ts';
 import { listenersOf } from '../listeners.ts';
@@ -22,7 +23,10 @@ export interface Loaded {
   readonly locate: Locate;
 }
 
-/** `names`: true asks the DNS for what ExternalName Services name; false leaves them without endpoints, for an answer that depends on the files alone. */
+/**
+ * `names`: true asks the DNS for what ExternalName Services name; false leaves them without endpoints, for an answer that depends on the files alone.
+ * Says on standard error how many Ingresses are of other classes: no Problem tells of them.
+ */
 export async function load(dirs: readonly string[], settings: ReadingSettings, names: boolean): Promise<Loaded> {
   checkFolders(dirs);
   const source = new FileSource(dirs, { watch: false });
@@ -40,6 +44,9 @@ export async function load(dirs: readonly string[], settings: ReadingSettings, n
       await dns.settled(NAMES_MS);
       result = pipeline.run(source.state, dns.answers);
     }
+    const { Ingress, IngressClass } = source.state.objects;
+    const others = othersText(Ingress.values(), IngressClass.values(), settings);
+    if (others !== undefined) process.stderr.write(`fairlead: ${others}\n`);
     return { sections: result.sections, problems: [...source.problems(), ...result.problems], locate: (origin) => source.locate(origin) };
   } finally {
     dns.stop();

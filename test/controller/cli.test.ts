@@ -50,6 +50,23 @@ test('a flag can be given in the environment, and its mistakes name the variable
   t.regex(stderr, /'--https-port <port>' value 'none' from env 'FAIRLEAD_HTTPS_PORT' is invalid\. Allowed: a port/);
 });
 
+test('Ingresses of another class are counted on standard error, with the flags that would serve them', async (t) => {
+  const ofNginx = (name: string): string => `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: ${name}, namespace: default}
+spec:
+  ingressClassName: nginx
+  rules: [{host: ${name}.example.com, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]
+`;
+  const folder = temporaryFolder(t, { 'site.yaml': documents(SITE, endpoints('api', 8083), ofNginx('one'), ofNginx('two')) });
+  for (const args of [['check', folder], ['table', folder], ['explain', folder, 'http://web.example.com/']]) {
+    const { stderr } = await runCli(args);
+    t.regex(stderr, /fairlead: 2 Ingresses are of another class \("nginx"\) and not served; see --controller-class and --ingress-class\n/, args[0]);
+  }
+  const { stderr } = await runCli(['check', folder, '--ingress-class', 'nginx']);
+  t.is(stderr, '');
+});
+
 test('check prints every problem with file, line, object, field, message, effect and hint, and counts them', async (t) => {
   const good = temporaryFolder(t, { 'site.yaml': documents(SITE, endpoints('api', 8083)) });
   const fine = await runCli(['check', good]);

@@ -42,6 +42,16 @@ export function isOurs({ ingressClassName, metadata }: Ingress, classes: OurClas
   return classes.hasDefault || settings.watchIngressWithoutClass;
 }
 
+/** One line about the Ingresses that are not ours, for a person who wonders why they are not served; undefined: all are ours. */
+export function othersText(ingresses: Iterable<Ingress>, classes: Iterable<IngressClass>, settings: ClassSettings): string | undefined {
+  const ours = ourClasses(classes, settings);
+  const others = [...ingresses].filter((ingress) => !isOurs(ingress, ours, settings));
+  if (others.length === 0) return undefined;
+  const names = new Set(others.map(({ ingressClassName, metadata }) => ingressClassName || metadata.annotations.get('kubernetes.io/ingress.class') || 'none'));
+  const shown = [...names].sort().slice(0, 5).map((name) => JSON.stringify(name)).join(', ');
+  return `${others.length} ${others.length === 1 ? 'Ingress is' : 'Ingresses are'} of another class (${shown}${names.size > 5 ? ', …' : ''}) and not served; see --controller-class and --ingress-class`;
+}
+
 /** True: every Ingress is judged alike under both. */
 export function sameClasses(a: OurClasses, b: OurClasses): boolean {
   return a.none === b.none && a.hasDefault === b.hasDefault && a.names.size === b.names.size && a.names.isSubsetOf(b.names);
