@@ -115,7 +115,7 @@ export async function fuzzAnswers(options: FuzzOptions): Promise<FuzzReport> {
   let index = options.from ?? 0;
   const end = index + options.streams;
   const lane = async (): Promise<void> => {
-    const honest = await RawClient.connect(proxy.port);
+    let honest = await RawClient.connect(proxy.port);
     while (index < end && performance.now() - began < options.ms && report.violations.length < MAX_VIOLATIONS) {
       const own = index++;
       const target = `/fuzz/${own}`;
@@ -126,6 +126,11 @@ export async function fuzzAnswers(options: FuzzOptions): Promise<FuzzReport> {
       if (asked.reference?.complete === true) report.forwarded++;
       else report.refused++;
       wrong.push(...(await plain(honest, `/plain/${own}`).catch((error: unknown) => [`the next client got no answer: ${String(error)}`])));
+      // A connection takes so many requests, and no more.
+      if (/\r\nconnection: close\r\n/.test(honest.received.toString('latin1'))) {
+        honest.destroy();
+        honest = await RawClient.connect(proxy.port);
+      }
       proxy.log.length = 0;
       report.streams++;
       report.ms = performance.now() - began;
