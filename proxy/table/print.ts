@@ -73,7 +73,7 @@ function columns(rows: readonly (readonly string[])[]): string {
 
 function certificateText(name: string, { certificates }: Sections): string {
   const certificate = certificates[name];
-  return certificate === undefined ? `${name} (missing)` : `${certificate.hostnames.map(shown).join(',')} until ${dateText(certificate.notAfter).slice(0, 10)}`;
+  return certificate === undefined ? `${name} (missing)` : `${certificate.hostnames.map(shown).join(',')}${Number.isNaN(certificate.notAfter) ? '' : ` until ${dateText(certificate.notAfter).slice(0, 10)}`}`;
 }
 
 /** A date that a certificate gives may be beyond what a Date holds. */

@@ -97,6 +97,7 @@ test('table prints the routes in matching order, and json without keys', async (
   const { code, stdout } = await runCli(['table', dir]);
   t.is(code, 0);
   t.regex(stdout, /shop\.example\.com {2}on http\+https\n {2}PathPrefix \/api +→ shop\/api:80 +Ingress shop\/web .*\n {2}PathPrefix \/ +→ shop\/web:80 /);
+  t.regex(stdout, /default certificate self-signed\n/, 'the end of a certificate that is made at the start is not known here');
   const json = (await runCli(['table', dir, '--output', 'json'])).stdout;
   t.true(Object.hasOwn(JSON.parse(json) as object, 'virtualHosts'));
   t.false(/keyPem|PRIVATE KEY/.test(json));
