@@ -12,6 +12,8 @@ export interface HeadError {
 
 /** What ends a head. */
 export const HEAD_END = '\r\n\r\n';
+/** The same as bytes: quicker to look for in a buffer. */
+export const HEAD_END_BYTES = Buffer.from(HEAD_END, 'latin1');
 
 /** True: the last bytes are the end of a head. */
 export function endsHead(bytes: Buffer): boolean {

@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net';
 import type { Exchange, UpgradeRequest } from '../http/exchange.ts';
 import { clientOf, requestId } from '../http/forwarded.ts';
-import { HEAD_END, RequestHead, endsHead, parseRequestHead } from '../http/message-head.ts';
+import { HEAD_END, HEAD_END_BYTES, RequestHead, endsHead, parseRequestHead } from '../http/message-head.ts';
 import type { HeadError } from '../http/message-head.ts';
 import { readDirectly } from '../net/direct-read.ts';
 import { kept } from '../net/kept.ts';
@@ -208,7 +208,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     // The whole of what came is most often one head: then it is looked for in the text, which is needed anyway.
     const alone = start === 0 && buffer.length <= limits.headBytes && endsHead(buffer);
     const text = alone ? buffer.toString('latin1') : '';
-    const end = alone ? text.indexOf(HEAD_END) : buffer.indexOf(HEAD_END, start);
+    const end = alone ? text.indexOf(HEAD_END) : buffer.indexOf(HEAD_END_BYTES, start);
     if (end === -1) {
       this.#awaitHead(buffer, start);
       return;

@@ -46,6 +46,7 @@ export interface DispatcherStats {
 const TOUCH_MS = 1_000;
 
 type AnyPool = EndpointPool | Http2Pool;
+type KindOf<P extends AnyPool> = new (cluster: Cluster, endpoint: Endpoint, profile: string, connector: Connector, options: DispatcherOptions) => P;
 
 type Table = Pick<Snapshot, 'clusters' | 'endpoints' | 'certificates'>;
 
@@ -77,7 +78,7 @@ export class Dispatchers {
     return this.#pool(Http2Pool, cluster, endpoint);
   }
 
-  #pool<P extends AnyPool>(Kind: new (cluster: Cluster, endpoint: Endpoint, profile: string, connector: Connector, options: DispatcherOptions) => P, cluster: Cluster, endpoint: Endpoint): P {
+  #pool<P extends AnyPool>(Kind: KindOf<P>, cluster: Cluster, endpoint: Endpoint): P {
     const last = this.#known.get(endpoint);
     // Once a second is often enough to say that a pool is in use.
     if (last instanceof Kind && last.cluster === cluster && last.usedAt - last.touchedAt < TOUCH_MS) return last;
@@ -87,7 +88,7 @@ export class Dispatchers {
     return pool;
   }
 
-  #find<P extends AnyPool>(Kind: new (cluster: Cluster, endpoint: Endpoint, profile: string, connector: Connector, options: DispatcherOptions) => P, cluster: Cluster, endpoint: Endpoint): P {
+  #find<P extends AnyPool>(Kind: KindOf<P>, cluster: Cluster, endpoint: Endpoint): P {
     const key = `${cluster.name} ${addressOf(endpoint)}`;
     const known = this.#pools.get(key);
     if (known instanceof Kind) {

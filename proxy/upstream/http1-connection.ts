@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { ChunkedDecoder } from '../http/chunked.ts';
 import type { RawHeaders } from '../http/exchange.ts';
-import { ResponseHead, parseResponseHead } from '../http/message-head.ts';
+import { HEAD_END_BYTES, ResponseHead, parseResponseHead } from '../http/message-head.ts';
 import { readDirectly } from '../net/direct-read.ts';
 import { kept } from '../net/kept.ts';
 import { MAX_ANSWER_FIELDS } from './answer-check.ts';
@@ -38,7 +38,6 @@ export interface LeanHandler extends Dispatcher.DispatchHandler {
   carriedBy?(line: Line): void;
 }
 
-const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
 const MAX_CHUNK_OVERHEAD = 16 * 1024;
 const MEANS_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
@@ -242,7 +241,7 @@ export class Http1Connection {
 
   /** Returns the offset behind the head, or -1 if there is no more to do with these bytes. */
   #readHead(current: Ongoing, bytes: Buffer, at: number): number {
-    const end = bytes.indexOf(HEAD_END, at);
+    const end = bytes.indexOf(HEAD_END_BYTES, at);
     const length = (end === -1 ? bytes.length : end + 4) - at;
     if (length > this.#options.maxHeadBytes) return this.#malformed(current, 'a response head that is too long');
     if (end === -1) {
