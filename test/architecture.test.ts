@@ -18,6 +18,7 @@ const PURE_NODE = ['node:net', 'node:buffer', 'node:crypto'];
 const PARTS: readonly Part[] = [
   { files: 'proxy/table/', may: [] },
   { files: 'proxy/http/', may: ['proxy/table/', 'node:http', 'node:stream', ...PURE_NODE] },
+  { files: 'proxy/http2/', may: ['proxy/http/', 'node:net'] },
   { files: 'proxy/time/', may: [] },
   { files: 'proxy/net/', may: ['node:net'] },
   { files: 'proxy/filters/registry.ts', may: ['proxy/table/', 'proxy/http/', 'proxy/filters/', 'node:*'] },
@@ -25,7 +26,7 @@ const PARTS: readonly Part[] = [
   { files: 'proxy/match/', may: ['proxy/table/', 'proxy/http/', 'proxy/filters/', 're2js'] },
   { files: 'proxy/balance/', may: ['proxy/table/', 'proxy/http/', ...PURE_NODE] },
   { files: 'proxy/upstream/upgrade.ts', may: ['proxy/table/', 'proxy/http/', 'proxy/time/', 'proxy/upstream/', 'http-proxy', 'node:*'] },
-  { files: 'proxy/upstream/', may: ['proxy/table/', 'proxy/http/', 'proxy/time/', 'proxy/net/', 'proxy/balance/', 'undici', 'lru-cache', 'node:*'] },
+  { files: 'proxy/upstream/', may: ['proxy/table/', 'proxy/http/', 'proxy/http2/', 'proxy/time/', 'proxy/net/', 'proxy/balance/', 'undici', 'lru-cache', 'node:*'] },
   { files: 'proxy/observe/', may: ['proxy/table/', 'proxy/http/', 'sonic-boom', 'node:*'] },
   { files: 'proxy/server/', may: ['proxy/', 'lru-cache', 'node:*'] },
   { files: 'proxy/worker.ts', may: ['proxy/', 'lru-cache', 'node:*'] },

@@ -4,16 +4,16 @@
 // broken endpoint can send (too many fields, a head that does not end), and cannot tell END_STREAM from a reset.
 import type net from 'node:net';
 import type { ProxyError, RawHeaders } from '../http/exchange.ts';
-import { NO_TABLE, encodeFields } from '../http/hpack.ts';
-import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_FRAME_BYTES, MAX_WINDOW, PREFACE, SETTING, codeName, frame, goawayFrame, headersFrames, numberFrame, settingsFrame } from '../http/http2-frames.ts';
+import { NO_TABLE, encodeFields } from '../http2/hpack.ts';
+import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_FRAME_BYTES, MAX_WINDOW, PREFACE, SETTING, codeName, frame, goawayFrame, headersFrames, numberFrame, settingsFrame } from '../http2/frames.ts';
 import type { Connected } from './connector.ts';
 import { Deadline } from './deadline.ts';
 import type { Expirable } from './deadline.ts';
 import { failure } from './errors.ts';
 import { Keepalive } from './http2-keepalive.ts';
 import type { KeepaliveOptions, Watched } from './http2-keepalive.ts';
-import { Http2Receiver, Http2Violation } from './http2-receiver.ts';
-import type { ReceiverEvents } from './http2-receiver.ts';
+import { Http2Receiver, Http2Violation } from '../http2/receiver.ts';
+import type { ReceiverEvents } from '../http2/receiver.ts';
 import { Http2Stream, STREAM_WINDOW } from './http2-stream.ts';
 import type { StreamLine, StreamUser } from './http2-stream.ts';
 import { Http2Writer } from './http2-writer.ts';

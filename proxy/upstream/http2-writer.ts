@@ -1,6 +1,6 @@
 // Writes frames to a socket: one write per turn of the event loop, whatever number of frames it holds.
 import type net from 'node:net';
-import { FLAG, FRAME, MAX_FRAME_BYTES, frame, frameHead } from '../http/http2-frames.ts';
+import { FLAG, FRAME, MAX_FRAME_BYTES, frame, frameHead } from '../http2/frames.ts';
 
 /** Data up to this size is copied behind its frame head: that is cheaper than two writes. */
 const COPIED_BYTES = 4096;

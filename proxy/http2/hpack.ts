@@ -1,6 +1,6 @@
 // Header compression of HTTP/2 (RFC 7541): a decoder with its dynamic table, and an encoder without one. What an encoder
 // does not put into the table nobody can guess from sizes, and it costs the other side no memory.
-import type { RawHeaders } from './exchange.ts';
+import type { RawHeaders } from '../http/exchange.ts';
 import { decodeHuffman } from './huffman.ts';
 
 /** RFC 7541 Appendix A, as name and value in turns; index 1 stands first. */

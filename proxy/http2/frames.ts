@@ -1,4 +1,4 @@
-// Frames of HTTP/2 (RFC 9113 §4, §6): their numbers, and how they are written. They are read by http2-reader.ts.
+// Frames of HTTP/2 (RFC 9113 §4, §6): their numbers, and how they are written. They are read by reader.ts.
 
 export const FRAME = { DATA: 0, HEADERS: 1, PRIORITY: 2, RST_STREAM: 3, SETTINGS: 4, PUSH_PROMISE: 5, PING: 6, GOAWAY: 7, WINDOW_UPDATE: 8, CONTINUATION: 9 } as const;
 export const FLAG = { END_STREAM: 1, ACK: 1, END_HEADERS: 4, PADDED: 8, PRIORITY: 32 } as const;

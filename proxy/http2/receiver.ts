@@ -1,9 +1,9 @@
 // What an endpoint sends on an HTTP/2 connection, as events: frames that have the shape they must have, blocks of fields put
 // together and decoded. Everything that breaks the protocol for the whole connection is thrown as `Http2Violation`.
 import type { RawHeaders } from '../http/exchange.ts';
-import { HpackDecoder, HpackError } from '../http/hpack.ts';
-import { CODE, FLAG, FRAME, unpadded } from '../http/http2-frames.ts';
-import { FrameReader } from '../http/http2-reader.ts';
+import { HpackDecoder, HpackError } from './hpack.ts';
+import { CODE, FLAG, FRAME, unpadded } from './frames.ts';
+import { FrameReader } from './reader.ts';
 
 /** Streams are named by their numbers; whether they exist is for the taker to know. */
 export interface ReceiverEvents {

@@ -4,10 +4,10 @@ import http2 from 'node:http2';
 import net from 'node:net';
 import test from 'ava';
 import fc from 'fast-check';
-import { HpackDecoder, HpackError, NO_TABLE, encodeFields } from '../../../proxy/http/hpack.ts';
-import { FRAME, FLAG } from '../../../proxy/http/http2-frames.ts';
-import { FrameReader } from '../../../proxy/http/http2-reader.ts';
-import { decodeHuffman } from '../../../proxy/http/huffman.ts';
+import { HpackDecoder, HpackError, NO_TABLE, encodeFields } from '../../../proxy/http2/hpack.ts';
+import { FRAME, FLAG } from '../../../proxy/http2/frames.ts';
+import { FrameReader } from '../../../proxy/http2/reader.ts';
+import { decodeHuffman } from '../../../proxy/http2/huffman.ts';
 
 const decoder = (maxBytes = 100_000, maxFields = 1_000): HpackDecoder => new HpackDecoder(maxBytes, maxFields);
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');

@@ -1,6 +1,6 @@
 // Cuts what arrives on an HTTP/2 connection into frames (RFC 9113 §4.1), out of whatever pieces it comes in. Nothing is
 // copied but a frame that comes in several pieces.
-import { FRAME_HEAD_BYTES, MAX_FRAME_BYTES } from './http2-frames.ts';
+import { FRAME_HEAD_BYTES, MAX_FRAME_BYTES } from './frames.ts';
 
 const EMPTY = Buffer.alloc(0);
 
