@@ -7,6 +7,7 @@ import { ChunkedDecoder } from '../http/chunked.ts';
 import type { RawHeaders } from '../http/exchange.ts';
 import { HEAD_END_BYTES, ResponseHead, parseResponseHead } from '../http/message-head.ts';
 import { readDirectly } from '../net/direct-read.ts';
+import { hearOut } from '../net/hear-out.ts';
 import { kept } from '../net/kept.ts';
 import { MAX_ANSWER_FIELDS } from './answer-check.ts';
 import { Deadline } from './deadline.ts';
@@ -161,13 +162,16 @@ export class Http1Connection {
     }
     this.#socket = socket;
     readDirectly(socket, (chunk) => this.#read(chunk));
+    hearOut(socket);
     socket.on('end', () => this.#ended());
+    // Before `close` comes what the endpoint said before it broke off: it may be the answer.
+    let broken: Error | undefined;
     socket.on('error', (cause) => {
       this.#line.broken = true;
-      this.fail(cause, this.#current);
+      broken = cause;
     });
     socket.on('close', () => {
-      this.fail(new Http1ClientError('UND_ERR_SOCKET', 'other side closed'), this.#current);
+      this.fail(broken ?? new Http1ClientError('UND_ERR_SOCKET', 'other side closed'), this.#current);
       this.#gone();
     });
     this.#write(current);

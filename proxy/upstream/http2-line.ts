@@ -6,6 +6,8 @@ import type net from 'node:net';
 import type { ProxyError, RawHeaders } from '../http/exchange.ts';
 import { NO_TABLE, encodeFields } from '../http2/hpack.ts';
 import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_FRAME_BYTES, MAX_WINDOW, PREFACE, SETTING, codeName, frame, goawayFrame, headersFrames, numberFrame, settingsFrame } from '../http2/frames.ts';
+import { readDirectly } from '../net/direct-read.ts';
+import { hearOut } from '../net/hear-out.ts';
 import type { Connected } from './connector.ts';
 import { Deadline } from './deadline.ts';
 import type { Expirable } from './deadline.ts';
@@ -62,6 +64,8 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
   #keepalive: Keepalive | undefined;
   #limit = 0;
   #nextId = 1;
+  /** From this stream on nothing has left: the connection was broken before. */
+  #unsentFrom = Number.POSITIVE_INFINITY;
   #sendWindow = DEFAULT_WINDOW;
   /** SETTINGS_INITIAL_WINDOW_SIZE of the endpoint. */
   #streamWindow = DEFAULT_WINDOW;
@@ -107,10 +111,10 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
   /** Sends a head as `encodeFields` makes it; only while there are free streams. `bodiless`: it is the whole request. */
   request(head: Buffer, request: { readonly bodiless: boolean; readonly isHead: boolean }, user: StreamUser): Http2Stream {
     const id = this.#nextId;
-    this.#nextId += 2;
     const stream = new Http2Stream(id, this, user, { ...request, sendWindow: this.#streamWindow });
     this.#streams.set(id, stream);
     this.#write(headersFrames(id, id === 1 ? Buffer.concat([NO_TABLE, head]) : head, request.bodiless));
+    this.#nextId += 2;
     if (this.#nextId > LAST_STREAM_ID) this.leave();
     return stream;
   }
@@ -280,24 +284,26 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
       return;
     }
     const receiver = new Http2Receiver(this, this.#options.maxHeadBytes);
-    this.#writer = new Http2Writer(socket);
-    socket.on('error', (error) => (this.#error ??= failure('UpstreamConnectionTermination', error)));
+    this.#writer = new Http2Writer(socket, () => this.#nextId, (id) => (this.#unsentFrom = id));
+    socket.on('error', (error) => this.#broken(failure('UpstreamConnectionTermination', error)));
     socket.on('drain', () => this.#flushWaiting());
-    socket.on('data', (chunk: Buffer) => this.#receive(socket, receiver, chunk));
+    const release = readDirectly(socket, (chunk) => this.#receive(socket, receiver, chunk, release));
+    hearOut(socket);
     this.#settingsDeadline.set(this.#options.connectTimeoutMs);
     this.#write(PREFACE);
     this.#write(settingsFrame([[SETTING.ENABLE_PUSH, 0], [SETTING.INITIAL_WINDOW_SIZE, STREAM_WINDOW], [SETTING.MAX_HEADER_LIST_SIZE, this.#options.maxHeadBytes]]));
     this.#write(numberFrame(FRAME.WINDOW_UPDATE, 0, LINE_WINDOW - DEFAULT_WINDOW));
   }
 
-  #receive(socket: net.Socket, receiver: Http2Receiver, chunk: Buffer): void {
+  /** `release`: what still comes is not looked at. */
+  #receive(socket: net.Socket, receiver: Http2Receiver, chunk: Buffer, release: () => void): void {
     this.heard++;
     try {
       receiver.push(chunk);
     } catch (error) {
       if (!(error instanceof Http2Violation)) throw error;
-      // What still comes is not looked at.
-      socket.removeAllListeners('data').resume();
+      release();
+      socket.resume();
       this.#write(goawayFrame(0, error.code));
       this.#break(failure('UpstreamProtocolError', error, this.#state === 'connecting' ? 'yes' : 'no'));
     }
@@ -338,6 +344,12 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
     this.#endSocket();
   }
 
+  /** A write has failed. What the endpoint said before is still to come: it may be GOAWAY, and answers. */
+  #broken(error: ProxyError): void {
+    this.#error ??= error;
+    if (this.#state === 'open') this.#left(undefined);
+  }
+
   #left(error: ProxyError | undefined): void {
     this.#state = 'left';
     this.#settingsDeadline.clear();
@@ -369,7 +381,8 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
     const error = this.#error ?? failure('UpstreamConnectionTermination', 'the endpoint closed the connection');
     for (const stream of this.#streams.values()) {
       this.#forget(stream);
-      stream.fail(error, false);
+      const unsent = stream.id >= this.#unsentFrom;
+      stream.fail(unsent ? { ...error, retry: 'yes' } : error, unsent);
     }
   }
 

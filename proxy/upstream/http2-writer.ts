@@ -7,10 +7,15 @@ const COPIED_BYTES = 4096;
 
 export class Http2Writer {
   readonly #socket: net.Socket;
+  readonly #turn: () => number;
+  readonly #unsent: (turn: number) => void;
   #corked = false;
 
-  constructor(socket: net.Socket) {
+  /** `turn`: asked before the first frame of a turn; if nothing of that turn has left, `unsent` is called with what it said. */
+  constructor(socket: net.Socket, turn: () => number, unsent: (turn: number) => void) {
     this.#socket = socket;
+    this.#turn = turn;
+    this.#unsent = unsent;
   }
 
   /** The other side does not read fast enough: the socket's `drain` event follows. */
@@ -28,10 +33,14 @@ export class Http2Writer {
     if (!socket.writable) return;
     if (!this.#corked) {
       this.#corked = true;
+      const turn = this.#turn();
       socket.cork();
       process.nextTick(() => {
         this.#corked = false;
+        const { errored } = socket;
         socket.uncork();
+        // Failures that come later may have let a part through.
+        if (errored === null && socket.errored !== null) this.#unsent(turn);
       });
     }
     socket.write(bytes);

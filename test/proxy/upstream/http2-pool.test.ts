@@ -4,9 +4,12 @@ import ava from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { Dispatchers } from '../../../proxy/upstream/dispatchers.ts';
 import { ReplayBody } from '../../../proxy/upstream/replay-body.ts';
+import type { BodySource } from '../../../proxy/http/exchange.ts';
+import { goawayFrame } from '../../../proxy/http2/frames.ts';
 import type { Cluster, Endpoint } from '../../../proxy/table/cluster.ts';
 import { ManualBody, readyBody } from '../../support/endpoint-body.ts';
 import { send, until } from '../../support/endpoint-call.ts';
+import type { Recorded } from '../../support/endpoint-call.ts';
 import { REFUSING, rawEndpoint, answer as httpAnswer, reset as cutConnection } from '../../support/endpoint-raw.ts';
 import { testCa } from '../../support/endpoint-tls.ts';
 import { OK, answers, data, head, rawHttp2Endpoint, reset } from '../../support/http2-raw-endpoint.ts';
@@ -139,6 +142,42 @@ function suite(transport: Http2Transport): void {
     await until(() => raw.connections.length === 2 && raw.connections[1]?.streams.size === 2);
     release();
     for (const { over } of calls) t.is((await over).error, undefined);
+  });
+
+  test('a GOAWAY is heard although the connection is reset behind it, and the next request is already on its way', async (t) => {
+    const { raw, upstream } = await http2To(t, transport, answers('ok'));
+    for (let nth = 0; nth < 5; nth++) {
+      t.is((await send(upstream, cluster, raw.endpoint).over).error, undefined);
+      const { socket, streams } = raw.connections[nth]!;
+      const got = await new Promise<Recorded>((resolve) => {
+        socket.write(goawayFrame(streams.size * 2 - 1, 0), () => {
+          cutConnection(socket);
+          // Nothing of this has been read by the proxy when it writes.
+          void send(upstream, cluster, raw.endpoint, { method: 'POST', body: new ReplayBody(readyBody('x'.repeat(50_000))) }).over.then(resolve);
+        });
+      });
+      t.is(got.error, undefined);
+      t.is(got.body.toString(), 'ok');
+      t.is(raw.connections.length, nth + 2);
+    }
+  });
+
+  test('of the requests on a connection that broke without a word, only what cannot have left is sent again', async (t) => {
+    const streams: RawStream[] = [];
+    const { raw, upstream } = await http2To(t, transport, (stream, connection) => {
+      if (streams.push(stream) !== 2) connection.write(head(stream), data(stream, 'ok', true));
+    });
+    const post = (body: BodySource): Recorded => send(upstream, cluster, raw.endpoint, { method: 'POST', body: new ReplayBody(body) });
+    t.is((await post(readyBody('x')).over).error, undefined);
+    const body = new ManualBody(undefined);
+    const first = post(body);
+    await until(() => streams.length === 2);
+    cutConnection(raw.connections[0]!.socket);
+    body.push('more');
+    const second = post(readyBody('x'));
+    t.is((await first.over).error?.reason, 'UpstreamConnectionTermination');
+    t.is((await second.over).error, undefined);
+    t.is(streams.length, 3, 'and the first one is not sent twice');
   });
 
   test('what an endpoint refused is sent again with its body, five times at most', async (t) => {
