@@ -1,5 +1,6 @@
-// The connections to one endpoint (our own client where it is clear text, an undici Pool where it is TLS), the number of
-// requests under way there, and a bounded queue before it.
+// The connections to one endpoint, the number of requests under way there, and a bounded queue before it. Our own client has
+// them where it is clear text, an undici Pool where it is TLS; but uploads are ours in both cases: undici can neither ask for
+// 100-continue, nor hear an answer that came before the connection broke under what it was writing.
 // undici's own queue has no bound and no clock, and a request that is cancelled stays in it; so nothing is given to the
 // Pool that it could not start at once.
 import { Pool } from 'undici';
@@ -9,6 +10,7 @@ import type { Connector, SessionStore } from './connector.ts';
 import { guardedClient } from './guarded-client.ts';
 import type { Carried, Open } from './guarded-client.ts';
 import { Http1Client } from './http1-client.ts';
+import { UploadStream } from './upload-stream.ts';
 
 export interface PoolLimits {
   /** Connections to one endpoint, which is also the number of requests under way there. */
@@ -55,6 +57,8 @@ export class EndpointPool implements SessionStore {
   touchedAt = Number.NEGATIVE_INFINITY;
   session: Buffer | undefined;
   readonly #limits: PoolLimits;
+  readonly #uploads: Http1Client;
+  /** For all other requests; perhaps the same. */
   readonly #pool: Dispatcher;
   readonly #waiting = new Set<PoolRequest>();
   #active = 0;
@@ -66,7 +70,8 @@ export class EndpointPool implements SessionStore {
     this.profile = profile;
     this.#limits = limits;
     const open: Open = (connected) => connector.connect(this.cluster, endpoint, connected, this);
-    this.#pool = cluster.tls === undefined ? new Http1Client({ open, keepAliveMs: limits.keepAliveMs, maxHeadBytes: limits.maxHeadBytes }) : undiciPool(open, limits);
+    this.#uploads = new Http1Client({ open, keepAliveMs: limits.keepAliveMs, maxHeadBytes: limits.maxHeadBytes });
+    this.#pool = cluster.tls === undefined ? this.#uploads : undiciPool(open, limits);
   }
 
   get active(): number {
@@ -109,18 +114,19 @@ export class EndpointPool implements SessionStore {
     if (this.#closed === undefined) {
       for (const request of this.#waiting) this.#start(request);
       this.#waiting.clear();
-      this.#closed = this.#pool.close();
+      this.#closed = Promise.all([this.#pool.close(), this.#uploads.close()]).then(() => {});
     }
     return this.#closed;
   }
 
   /** Cuts everything. */
-  destroy(): Promise<void> {
-    return this.#pool.destroy();
+  async destroy(): Promise<void> {
+    await Promise.all([this.#pool.destroy(), this.#uploads.destroy()]);
   }
 
   #start(request: PoolRequest): void {
     this.#active++;
-    this.#pool.dispatch(request.options, request);
+    const client = request.options.body instanceof UploadStream ? this.#uploads : this.#pool;
+    client.dispatch(request.options, request);
   }
 }

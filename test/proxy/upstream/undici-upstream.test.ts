@@ -3,7 +3,7 @@ import ava from 'ava';
 import type { ExecutionContext } from 'ava';
 import { EndlessBody, ManualBody, readyBody } from '../../support/endpoint-body.ts';
 import { send, until } from '../../support/endpoint-call.ts';
-import { REFUSING, answer, bytes, endAfter, resetAfter, silent, staleAfterFirst } from '../../support/endpoint-raw.ts';
+import { REFUSING, answer, bytes, endAfter, reset, resetAfter, silent, staleAfterFirst } from '../../support/endpoint-raw.ts';
 import type { Script } from '../../support/endpoint-raw.ts';
 import { TRANSPORTS } from '../../support/endpoint-transport.ts';
 import type { Transport } from '../../support/endpoint-transport.ts';
@@ -110,6 +110,21 @@ function suite(transport: Transport): void {
     const next = await send(upstream, cluster, raw.endpoint).over;
     t.is(next.status, 413, 'the next request gets a connection of its own');
     t.is(raw.connections, 2);
+  });
+
+  test('an early answer is heard although the connection is reset behind it while the upload goes on', async (t) => {
+    const body = new ManualBody(undefined, (self) => setImmediate(() => self.push('first')));
+    const { raw, upstream } = await upstreamTo(t, transport, (_request, socket) => {
+      socket.write('HTTP/1.1 413 Too much\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno', () => {
+        reset(socket);
+        // None of the answer has been read by the proxy when it writes.
+        body.push('more');
+      });
+    });
+    const got = await send(upstream, cluster, raw.endpoint, { method: 'POST', body }).over;
+    t.is(got.error, undefined);
+    t.is(got.status, 413);
+    t.is(got.body.toString(), 'no');
   });
 
   test('an early answer may stream while the upload goes on', async (t) => {
