@@ -72,6 +72,10 @@ export interface BodySource {
   readonly bytes: number;
   /** All of it, where it is here already and may be sent as often as is needed. */
   readonly whole?: Buffer | undefined;
+  /** True: the client sends it when it is told to, by `proceed`, or when it has waited long enough (RFC 9110 §10.1.1). */
+  readonly awaitsContinue: boolean;
+  /** Tells the client to send it. */
+  proceed(): void;
   /** Begins delivery; called once. A body that has already failed calls `onAbort` at once. */
   start(sink: BodySink): void;
   pause(): void;

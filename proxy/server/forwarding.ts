@@ -70,7 +70,7 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
   readonly #authority: string;
   #active!: ActiveCluster;
   #body: BodySource | undefined;
-  /** The same, where it goes to an HTTP/2 endpoint. */
+  /** The same, where it goes to the endpoint as it comes, from its beginning. */
   #replay: ReplayBody | undefined;
   #request: UpstreamRequest | undefined;
   #try: Try | undefined;
@@ -114,8 +114,8 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
     if (maxBodyBytes > 0 && length !== undefined && length > maxBodyBytes) return this.#reply(TOO_LARGE);
     const limited = maxBodyBytes > 0 && length === undefined ? new LimitedBody(body, maxBodyBytes) : body;
     this.#body = limited;
-    if (active.cluster.protocol === 'HTTP/2') {
-      // It gets what there is at once: gRPC asks and answers in turns within one body.
+    if (active.cluster.protocol === 'HTTP/2' || limited.awaitsContinue) {
+      // It gets what there is at once: gRPC asks and answers in turns within one body, and 100-continue is the endpoint's to say.
       this.#replay = this.#body = new ReplayBody(limited);
       return this.#begin();
     }
@@ -246,8 +246,8 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
       from.onError({ reason: 'UpstreamProtocolError', side: 'upstream', retry: 'no', status: 502, cause: 'too many interim responses' });
       return;
     }
-    // 100 is said by whoever reads the body; the others are the endpoint's to say.
-    if (status !== 100) this.#exchange.response.inform(status, responseFields(headers));
+    if (status === 100) this.#body?.proceed();
+    else this.#exchange.response.inform(status, responseFields(headers));
   }
 
   onHead(from: Try, status: number, headers: RawHeaders): void {

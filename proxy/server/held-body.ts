@@ -40,6 +40,14 @@ export class HeldBody implements BodySource, BodySink {
     return this.#source.bytes;
   }
 
+  get awaitsContinue(): boolean {
+    return this.#source.awaitsContinue;
+  }
+
+  proceed(): void {
+    this.#source.proceed();
+  }
+
   /** Begins to read; the events may come before it returns. */
   collect(): void {
     this.#source.start(this);

@@ -35,20 +35,20 @@ export class Http1Body implements BodySource {
   #preloaded: Buffer | undefined;
   #paused = false;
   #skipping = false;
-  #expectsContinue: boolean;
+  #awaitsContinue: boolean;
   readonly #deliver = (data: Buffer): void => {
     this.bytes += data.length;
     this.#sink?.onData(data);
   };
 
-  constructor(host: BodyHost, context: ServerContext, response: Http1Response, length: number | undefined, expectsContinue: boolean) {
+  constructor(host: BodyHost, context: ServerContext, response: Http1Response, length: number | undefined, awaitsContinue: boolean) {
     this.#context = context;
     this.#host = host;
     this.#response = response;
     this.length = length;
     this.#left = length ?? 0;
     this.#decoder = length === undefined ? new ChunkedDecoder(context.limits.chunkOverheadBytes, context.limits.headerCount) : undefined;
-    this.#expectsContinue = expectsContinue;
+    this.#awaitsContinue = awaitsContinue;
     host.socket.pause();
   }
 
@@ -65,6 +65,18 @@ export class Http1Body implements BodySource {
   /** Keeps bytes that came with the head until the body is wanted. */
   preload(bytes: Buffer): void {
     this.#preloaded = bytes;
+    this.#awaitsContinue = false;
+  }
+
+  get awaitsContinue(): boolean {
+    return this.#awaitsContinue;
+  }
+
+  proceed(): void {
+    if (!this.#awaitsContinue) return;
+    this.#awaitsContinue = false;
+    this.#response.inform(100, []);
+    if (this.waiting) this.#touch();
   }
 
   start(sink: BodySink): void {
@@ -74,10 +86,6 @@ export class Http1Body implements BodySource {
       return;
     }
     this.#sink = sink;
-    if (this.#expectsContinue) {
-      this.#expectsContinue = false;
-      if (this.#preloaded === undefined) this.#response.inform(100, []);
-    }
     this.#flow();
   }
 
@@ -110,12 +118,13 @@ export class Http1Body implements BodySource {
       this.#host.socket.destroy();
       return;
     }
-    this.#context.deadlines.set(this.#host, this.#context.limits.bodyTimeoutMs);
+    this.#touch();
     this.#host.socket.resume();
   }
 
   /** Takes bytes from the connection; returns how many belong to this body. */
   push(chunk: Buffer): number {
+    this.#awaitsContinue = false;
     const decoder = this.#decoder;
     if (decoder === undefined) {
       const take = Math.min(this.#left, chunk.length);
@@ -135,8 +144,9 @@ export class Http1Body implements BodySource {
     return used;
   }
 
+  /** As long as the client waits for an endpoint, it is the endpoint's time that runs. */
   #touch(): void {
-    if (!this.#paused) this.#context.deadlines.set(this.#host, this.#context.limits.bodyTimeoutMs);
+    if (!this.#paused && !this.#awaitsContinue) this.#context.deadlines.set(this.#host, this.#context.limits.bodyTimeoutMs);
   }
 
   #finish(trailers: string[]): void {
@@ -159,7 +169,7 @@ export class Http1Body implements BodySource {
   /** True if the rest is so small that reading it costs less than a new connection. */
   mayBeSkipped(): boolean {
     if (this.complete) return true;
-    if (this.#error !== undefined || this.#expectsContinue) return false;
+    if (this.#error !== undefined || this.#awaitsContinue) return false;
     return this.#decoder === undefined && this.#left <= SKIP_BYTES;
   }
 

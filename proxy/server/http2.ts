@@ -192,16 +192,16 @@ class Http2Body implements BodySource, Expiring {
   wheelPlace = 0;
   readonly #stream: ServerHttp2Stream;
   readonly #context: ServerContext;
-  readonly #expectsContinue: boolean;
+  #awaitsContinue: boolean;
   #sink: BodySink | undefined;
   #over = false;
   #trailers: RawHeaders = [];
 
-  constructor(stream: ServerHttp2Stream, length: number | undefined, expectsContinue: boolean, context: ServerContext) {
+  constructor(stream: ServerHttp2Stream, length: number | undefined, awaitsContinue: boolean, context: ServerContext) {
     this.#stream = stream;
     this.#context = context;
     this.length = length;
-    this.#expectsContinue = expectsContinue;
+    this.#awaitsContinue = awaitsContinue;
     stream.pause();
     stream.on('close', () => this.#abort());
     // Without content Node ends a stream even while it is paused, and before anybody has begun to read.
@@ -221,8 +221,8 @@ class Http2Body implements BodySource, Expiring {
     }
     this.#sink = sink;
     const stream = this.#stream;
-    if (this.#expectsContinue && !stream.headersSent) stream.additionalHeaders({ ':status': 100 });
     stream.on('data', (chunk: Buffer) => {
+      this.#awaitsContinue = false;
       this.bytes += chunk.length;
       this.#await();
       this.#sink?.onData(chunk);
@@ -230,6 +230,18 @@ class Http2Body implements BodySource, Expiring {
     stream.on('aborted', () => this.#abort());
     if (stream.readableEnded) setImmediate(() => this.#ended());
     else this.resume();
+  }
+
+  get awaitsContinue(): boolean {
+    return this.#awaitsContinue;
+  }
+
+  proceed(): void {
+    const stream = this.#stream;
+    if (!this.#awaitsContinue || this.#over || stream.headersSent || stream.closed) return;
+    this.#awaitsContinue = false;
+    stream.additionalHeaders({ ':status': 100 });
+    this.#await();
   }
 
   pause(): void {
@@ -247,8 +259,9 @@ class Http2Body implements BodySource, Expiring {
     this.#abort(LATE);
   }
 
+  /** As long as the client waits for an endpoint, it is the endpoint's time that runs. */
   #await(): void {
-    if (!this.#over) this.#context.deadlines.set(this, this.#context.limits.bodyTimeoutMs);
+    if (!this.#over && !this.#awaitsContinue) this.#context.deadlines.set(this, this.#context.limits.bodyTimeoutMs);
   }
 
   /** A turn after the end: clients that give up may end a stream and reset it in one go, and that is no complete message. */

@@ -21,6 +21,14 @@ export class LimitedBody implements BodySource, BodySink {
     return this.#source.bytes;
   }
 
+  get awaitsContinue(): boolean {
+    return this.#source.awaitsContinue;
+  }
+
+  proceed(): void {
+    this.#source.proceed();
+  }
+
   start(sink: BodySink): void {
     this.started = true;
     this.#sink = sink;

@@ -87,5 +87,5 @@ function problemOf(options: Dispatcher.DispatchOptions): string | undefined {
 }
 
 /** Framing and connection are decided here and nowhere else. */
-const OWN_NAMES = new Set(['transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'expect']);
+const OWN_NAMES = new Set(['transfer-encoding', 'connection', 'keep-alive', 'upgrade']);
 const OWN_FIELDS = new Set([...OWN_NAMES].map((name) => name.length));

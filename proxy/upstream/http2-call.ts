@@ -35,6 +35,8 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   #resends = 0;
   #interim = 0;
   #headSeen = false;
+  /** The client sends its body when the endpoint says 100. */
+  #asking = false;
   #paused = false;
   /** The handler has been told of the end, or wants to hear no more. */
   #over = false;
@@ -95,6 +97,11 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
     } else {
       this.#upload = new Http2Upload(stream, body, timeouts.sendIdleMs, (error) => this.#fail(error));
       this.#upload.start();
+      if (body.awaitsContinue) {
+        this.#asking = true;
+        this.#awaiting = 'UpstreamRequestTimeout';
+        this.#deadline.set(timeouts.responseHeadMs);
+      }
     }
   }
 
@@ -102,6 +109,7 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   onSent(): void {
     this.#dropUpload();
     if (this.#over || this.#headSeen) return;
+    this.#asking = false;
     this.#awaiting = 'UpstreamRequestTimeout';
     this.#deadline.set(this.#request.timeouts.responseHeadMs);
   }
@@ -115,6 +123,10 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   }
 
   onInformation(status: number, headers: RawHeaders): void {
+    if (status === 100 && this.#asking) {
+      this.#asking = false;
+      this.#deadline.rest();
+    }
     this.#deadline.extend();
     if (++this.#interim > MAX_INTERIM) this.#fail(failure('UpstreamProtocolError', 'too many interim responses'));
     else this.#handler.onInformation(status, headers);
@@ -152,6 +164,8 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   }
 
   expired(): void {
+    // The client did not wait for the endpoint any longer, and sends.
+    if (this.#asking && this.#request.body?.awaitsContinue === false) return;
     if (this.#awaiting === 'resend') this.#enqueue();
     else this.#fail(failure(this.#awaiting));
   }

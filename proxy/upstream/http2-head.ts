@@ -20,8 +20,8 @@ export function requestHead(request: UpstreamRequest, to: { readonly cluster: Cl
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
-    // The body says its length itself, and whoever reads the client's body has answered the expectation.
-    if (sameName(name, 'content-length') || sameName(name, 'expect')) continue;
+    // The body says its length itself, and an expectation is sent only as long as there is somebody who waits for the answer.
+    if (sameName(name, 'content-length') || (sameName(name, 'expect') && body?.awaitsContinue !== true)) continue;
     if (sameName(name, 'host')) throw new TypeError('a second host');
     if (!isToken(name) || !isFieldValue(value) || isOfConnection(name.toLowerCase(), value)) throw new TypeError(`a field that cannot be sent: ${JSON.stringify(name.slice(0, 50))}`);
     head.push(name, value);

@@ -34,6 +34,14 @@ export class ReplayBody implements BodySource, BodySink {
     return this.#source.bytes;
   }
 
+  get awaitsContinue(): boolean {
+    return this.#source.awaitsContinue;
+  }
+
+  proceed(): void {
+    this.#source.proceed();
+  }
+
   get started(): boolean {
     return this.#final && this.#begun;
   }

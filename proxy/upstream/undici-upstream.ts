@@ -55,6 +55,8 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
   #reused = false;
   #answered = false;
   #headSeen = false;
+  /** The client sends its body when the endpoint says 100. */
+  #asking = false;
   #interim = 0;
   #paused = false;
   /** The handler has been told of the end, or wants to hear no more. */
@@ -126,11 +128,17 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
     this.#controller = controller;
     if (this.#paused) controller.pause();
     if (this.#line !== undefined) this.#reused = this.#line.served++ > 0;
+    if (this.#request.body?.awaitsContinue === true) {
+      this.#asking = true;
+      this.#awaiting = 'UpstreamRequestTimeout';
+      this.#await(this.#request.timeouts.responseHeadMs);
+    }
   }
 
   /** The whole request, its body included, was given to the connection: from now on the endpoint's time counts. */
   onRequestSent(): void {
     if (this.#over || this.#headSeen) return;
+    this.#asking = false;
     this.#awaiting = 'UpstreamRequestTimeout';
     this.#await(this.#request.timeouts.responseHeadMs);
   }
@@ -148,6 +156,10 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
       return;
     }
     if (status < 200) {
+      if (status === 100 && this.#asking) {
+        this.#asking = false;
+        this.#unwait();
+      }
       this.#deadline?.extend();
       if (++this.#interim > MAX_INTERIM) this.#fail(failure('UpstreamProtocolError', 'too many interim responses'));
       else this.#handler.onInformation(status, headers);
@@ -199,6 +211,8 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
   }
 
   expired(): void {
+    // The client did not wait for the endpoint any longer, and sends.
+    if (this.#asking && this.#request.body?.awaitsContinue === false) return;
     this.#fail(failure(this.#awaiting));
   }
 
@@ -237,8 +251,8 @@ function headerList(request: UpstreamRequest, endpoint: Endpoint, length: number
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] as string;
     if (name.length === 14 && name.toLowerCase() === 'content-length') continue;
-    // undici cannot wait for a 100; whoever reads the client's body has answered the expectation.
-    if (name.length === 6 && name.toLowerCase() === 'expect') continue;
+    // Only as long as there is somebody who waits for the answer.
+    if (name.length === 6 && request.body?.awaitsContinue !== true && name.toLowerCase() === 'expect') continue;
     list.push(name, headers[at + 1] as string);
   }
   if (length !== undefined) list.push('content-length', String(length));

@@ -8,6 +8,7 @@ export class ManualBody implements BodySource {
   paused = false;
   sink: BodySink | undefined;
   bytes = 0;
+  awaitsContinue = false;
   #onStart: (() => void) | undefined;
 
   /** `onStart`: called when the body is wanted. */
@@ -24,6 +25,10 @@ export class ManualBody implements BodySource {
     if (this.sink !== undefined) throw new Error('started twice');
     this.sink = sink;
     this.#onStart?.();
+  }
+
+  proceed(): void {
+    this.awaitsContinue = false;
   }
 
   pause(): void {
@@ -62,6 +67,7 @@ export class EndlessBody implements BodySource {
   readonly length: number | undefined;
   bytes = 0;
   started = false;
+  readonly awaitsContinue = false;
   readonly #total: number;
   #sink: BodySink | undefined;
   #paused = false;
@@ -76,6 +82,10 @@ export class EndlessBody implements BodySource {
     this.started = true;
     this.#sink = sink;
     this.#run();
+  }
+
+  proceed(): void {
+    // It does not wait.
   }
 
   pause(): void {

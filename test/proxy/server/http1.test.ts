@@ -92,17 +92,6 @@ test.serial('HEAD is answered without a body, and the connection goes on', async
   client.destroy();
 });
 
-test.serial('100-continue is said when the body is wanted', async (t) => {
-  const client = await RawClient.connect(proxy.port);
-  client.write('PUT /c HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n');
-  await client.until(() => (client.received.toString('latin1').startsWith('HTTP/1.1 100') ? true : undefined));
-  client.write('abc');
-  const [message] = await client.responses(1);
-  t.is(message && statusOf(message), 200);
-  t.is(backend.requests().at(-1)?.body.toString(), 'abc');
-  client.destroy();
-});
-
 test.serial('OPTIONS * is answered by the proxy itself', async (t) => {
   const before = backend.requests().length;
   const { message, client } = await exchangeRaw(proxy.port, 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n');
