@@ -18,6 +18,7 @@ import { HELD_BYTES, HeldBody } from './held-body.ts';
 import type { HeldBodyEvents } from './held-body.ts';
 import { LimitedBody } from './limited-body.ts';
 import { plainReply } from './reply.ts';
+import { conditionOf, isWorse } from './retry-conditions.ts';
 import { pickForSession, sessionCookieText } from './session.ts';
 import { Try } from './try.ts';
 import type { TryOwner } from './try.ts';
@@ -371,23 +372,4 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
     this.#held?.abort('failure');
     return true;
   }
-}
-
-/** The word of a retry policy for a failure. */
-function conditionOf(reason: string): 'error' | 'timeout' | 'invalid-response' {
-  switch (reason) {
-    case 'UpstreamConnectionTimeout':
-    case 'UpstreamRequestTimeout':
-    case 'StreamIdleTimeout':
-      return 'timeout';
-    case 'UpstreamProtocolError':
-      return 'invalid-response';
-    default:
-      return 'error';
-  }
-}
-
-/** An error of the endpoint is worse than one of the request, and both are worse than any other answer. */
-function isWorse(status: number, than: number): boolean {
-  return status >= 400 && Math.floor(status / 100) > Math.floor(than / 100);
 }
