@@ -8,6 +8,7 @@ import type { WorkerForwarding } from '../table/messages.ts';
 import type { Snapshot } from '../table/snapshot.ts';
 import { compileKey } from './key-text.ts';
 import type { KeyText } from './key-text.ts';
+import { Stalled } from './stalled.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 export interface ActiveCluster {
@@ -15,6 +16,7 @@ export interface ActiveCluster {
   readonly balancer: Balancer;
   readonly budget: RetryBudget;
   readonly waiting: WaitingRoom;
+  readonly stalled: Stalled;
   /** Undefined: its balancer needs no key. */
   readonly hashKey: KeyText | undefined;
   /** What the balancer was told last. */
@@ -42,11 +44,13 @@ export class Clusters {
     const endpoints = this.#snapshot.endpoints[name] ?? NO_ENDPOINTS;
     const { loadBalancer } = cluster;
     const balancer = createBalancer(loadBalancer, endpoints, undefined, { maxInFlight: this.#limits.endpointRequests });
+    const stalled = new Stalled();
     const active: ActiveCluster = {
       cluster,
       balancer,
       budget: new RetryBudget(),
-      waiting: new WaitingRoom(balancer, this.#limits.waitingRequests),
+      waiting: new WaitingRoom(balancer, stalled, this.#limits.waitingRequests),
+      stalled,
       hashKey: loadBalancer.type === 'ConsistentHash' ? compileKey(loadBalancer.key) : undefined,
       endpoints,
     };

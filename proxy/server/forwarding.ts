@@ -20,6 +20,7 @@ import { LimitedBody } from './limited-body.ts';
 import { plainReply } from './reply.ts';
 import { conditionOf, isWorse } from './retry-conditions.ts';
 import { pickForSession, sessionCookieText } from './session.ts';
+import type { Stalling } from './stalled.ts';
 import { Try } from './try.ts';
 import type { TryOwner } from './try.ts';
 import { Tunnel } from './tunnel.ts';
@@ -59,9 +60,10 @@ const NO_ENDPOINT = plainReply(503, 'NoHealthyUpstream', 'no endpoint of this ro
 const OVERFLOW: Reply = { ...plainReply(503, 'UpstreamOverflow', 'every endpoint of this route has as many requests as it may'), headers: ['content-type', 'text/plain; charset=utf-8', 'retry-after', '1'] };
 const TOO_LARGE = plainReply(413, 'RequestBodyTooLarge', 'the request body is larger than this route takes');
 const TOO_LONG: ProxyError = { reason: 'DurationTimeout', side: 'internal', retry: 'no', status: 504 };
+const STALLED: ProxyError = { reason: 'DownstreamStalled', side: 'downstream', retry: 'no', status: 499 };
 const NONE: readonly Endpoint[] = [];
 
-export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
+export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
   readonly #exchange: Exchange;
   readonly #action: Forward;
   readonly #plan: ForwardPlan;
@@ -301,7 +303,17 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
     const { call } = from;
     if (call === undefined) return;
     call.pause();
-    response.onDrain = () => call.resume();
+    const { stalled } = this.#active;
+    stalled.add(this);
+    response.onDrain = () => {
+      stalled.delete(this);
+      call.resume();
+    };
+  }
+
+  giveWay(): void {
+    this.#try?.abort('cancelled');
+    this.#fail(STALLED);
   }
 
   onEnd(from: Try, trailers: RawHeaders): void {
@@ -365,6 +377,7 @@ export class Forwarding implements TryOwner, Waiter, HeldBodyEvents {
     if (this.#over) return false;
     this.#over = true;
     clearTimeout(this.#timer);
+    this.#active?.stalled.delete(this);
     if (this.#waitTimer !== undefined) {
       clearTimeout(this.#waitTimer);
       this.#active.waiting.leave(this);

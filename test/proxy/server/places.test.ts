@@ -4,6 +4,7 @@ import type net from 'node:net';
 import { endpoint, simpleTable } from '../../support/data-plane.ts';
 import { answer, crowd, forwardPlane, ok } from '../../support/forward-plane.ts';
 import type { AnswerWith } from '../../support/forward-plane.ts';
+import { FRAME, RawHttp2Client, requestFields } from '../../support/raw-http2.ts';
 import { RawClient, exchangeRaw, statusOf } from '../../support/raw-client.ts';
 import { field } from '../../support/strict-http1.ts';
 
@@ -148,3 +149,38 @@ test('scaling from 1 to 100 and back loses no request and ends fair', async (t) 
   t.true(Math.min(...spread) >= fair * 0.85 && Math.max(...spread) <= fair * 1.15, `${Math.min(...spread)} to ${Math.max(...spread)}, fair is ${fair}`);
   t.log(`per endpoint ${Math.min(...spread)} to ${Math.max(...spread)}, fair is ${fair}`);
 });
+
+for (const version of ['HTTP/1.1', 'HTTP/2'] as const) {
+  test(`who takes nothing of an answer gives way when somebody else waits for the place, and not before (${version})`, async (t) => {
+    const large: AnswerWith = (request) => (request.startLine.includes('/large') ? answer(200, 'x'.repeat(8_000_000)) : answer(200, 'small'));
+    const plane = await forwardPlane(t, [large], { forwarding: { endpointRequests: 3, waitingRequests: 10 }, cluster: { connectTimeoutMs: 5_000 } });
+    const stalled: { readonly closed: boolean; destroy(): void }[] = [];
+    if (version === 'HTTP/2') {
+      const client = await RawHttp2Client.connect(plane.port);
+      client.write(...[1, 3, 5].map((stream) => client.headers(stream, requestFields('GET', '/large'), true)));
+      for (const stream of [1, 3, 5]) {
+        stalled.push({ get closed() { return client.frames.some((frame) => frame.type === FRAME.RST_STREAM && frame.stream === stream); }, destroy: () => client.destroy() });
+      }
+    } else {
+      for (let nth = 0; nth < 3; nth++) {
+        const client = await RawClient.connect(plane.port);
+        client.socket.pause();
+        client.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
+        const gone = (): boolean => plane.log.some(({ exchange }) => exchange.client.port === client.socket.localPort);
+        stalled.push({ get closed() { return gone(); }, destroy: () => client.destroy() });
+      }
+    }
+    await until(() => plane.counts()[0] === 3, 'all places are taken');
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    t.is(stalled.filter(({ closed }) => closed).length, 0, 'nobody needs their places');
+    const { message, client } = await exchangeRaw(plane.port, GET);
+    t.is(message.body.toString(), 'small');
+    client.destroy();
+    await until(() => stalled.some(({ closed }) => closed), 'one gave way');
+    t.is(stalled.filter(({ closed }) => closed).length, 1);
+    if (version === 'HTTP/2') t.true(stalled[0]!.closed, 'the one that had taken nothing for longest');
+    const lost = plane.log.find(({ reason }) => reason === 'DownstreamStalled');
+    t.is(lost?.exchange.request.target, '/large');
+    for (const one of stalled) one.destroy();
+  });
+}
