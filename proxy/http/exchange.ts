@@ -76,6 +76,8 @@ export interface BodySource {
   readonly awaitsContinue: boolean;
   /** Tells the client to send it. */
   proceed(): void;
+  /** True while everybody waits for the client to send more. */
+  readonly waiting: boolean;
   /** Begins delivery; called once. A body that has already failed calls `onAbort` at once. */
   start(sink: BodySink): void;
   pause(): void;

@@ -60,7 +60,7 @@ const NO_ENDPOINT = plainReply(503, 'NoHealthyUpstream', 'no endpoint of this ro
 const OVERFLOW: Reply = { ...plainReply(503, 'UpstreamOverflow', 'every endpoint of this route has as many requests as it may'), headers: ['content-type', 'text/plain; charset=utf-8', 'retry-after', '1'] };
 const TOO_LARGE = plainReply(413, 'RequestBodyTooLarge', 'the request body is larger than this route takes');
 const TOO_LONG: ProxyError = { reason: 'DurationTimeout', side: 'internal', retry: 'no', status: 504 };
-const STALLED: ProxyError = { reason: 'DownstreamStalled', side: 'downstream', retry: 'no', status: 499 };
+const STALLED: ProxyError = { reason: 'DownstreamStalled', side: 'downstream', retry: 'no', status: 408 };
 const NONE: readonly Endpoint[] = [];
 
 export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
@@ -181,7 +181,10 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
   #dispatch(next: Try): void {
     this.#try = next;
     this.#request ??= this.#requestFor();
-    next.call = this.#service.upstream.send(this.#active.cluster, next.endpoint, this.#request, next);
+    const { cluster, stalled } = this.#active;
+    // Streams of HTTP/2, gRPC's above all, may well be silent for long.
+    if (this.#body !== undefined && this.#body.whole === undefined && cluster.protocol === 'HTTP/1.1') stalled.uploads(this, this.#body);
+    next.call = this.#service.upstream.send(cluster, next.endpoint, this.#request, next);
   }
 
   /** Upgrades leave the request's life here: the tunnel tells when it is over. */
@@ -377,7 +380,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     if (this.#over) return false;
     this.#over = true;
     clearTimeout(this.#timer);
-    this.#active?.stalled.delete(this);
+    this.#active?.stalled.forget(this);
     if (this.#waitTimer !== undefined) {
       clearTimeout(this.#waitTimer);
       this.#active.waiting.leave(this);

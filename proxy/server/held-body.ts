@@ -48,6 +48,10 @@ export class HeldBody implements BodySource, BodySink {
     this.#source.proceed();
   }
 
+  get waiting(): boolean {
+    return this.#source.waiting;
+  }
+
   /** Begins to read; the events may come before it returns. */
   collect(): void {
     this.#source.start(this);

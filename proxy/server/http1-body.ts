@@ -52,7 +52,6 @@ export class Http1Body implements BodySource {
     host.socket.pause();
   }
 
-  /** True while it is the client that everybody waits for. */
   get waiting(): boolean {
     return !this.complete && !this.#paused && (this.#sink !== undefined || this.#skipping);
   }

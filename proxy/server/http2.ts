@@ -244,6 +244,10 @@ class Http2Body implements BodySource, Expiring {
     this.#await();
   }
 
+  get waiting(): boolean {
+    return !this.#over && this.#sink !== undefined && !this.#stream.isPaused();
+  }
+
   pause(): void {
     this.#stream.pause();
     this.#context.deadlines.clear(this);

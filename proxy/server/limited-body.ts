@@ -29,6 +29,10 @@ export class LimitedBody implements BodySource, BodySink {
     this.#source.proceed();
   }
 
+  get waiting(): boolean {
+    return this.#source.waiting;
+  }
+
   start(sink: BodySink): void {
     this.started = true;
     this.#sink = sink;

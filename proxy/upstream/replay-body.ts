@@ -42,6 +42,10 @@ export class ReplayBody implements BodySource, BodySink {
     this.#source.proceed();
   }
 
+  get waiting(): boolean {
+    return this.#source.waiting;
+  }
+
   get started(): boolean {
     return this.#final && this.#begun;
   }

@@ -9,6 +9,7 @@ export class ManualBody implements BodySource {
   sink: BodySink | undefined;
   bytes = 0;
   awaitsContinue = false;
+  readonly waiting = false;
   #onStart: (() => void) | undefined;
 
   /** `onStart`: called when the body is wanted. */
@@ -68,6 +69,7 @@ export class EndlessBody implements BodySource {
   bytes = 0;
   started = false;
   readonly awaitsContinue = false;
+  readonly waiting = false;
   readonly #total: number;
   #sink: BodySink | undefined;
   #paused = false;

@@ -1,7 +1,8 @@
 // Full endpoints: the cap per endpoint, the waiting room before a cluster, and what is left out when endpoints fail.
 import test from 'ava';
 import type net from 'node:net';
-import { endpoint, simpleTable } from '../../support/data-plane.ts';
+import { endpoint, simpleTable, startDataPlane } from '../../support/data-plane.ts';
+import { rawEndpoint } from '../../support/endpoint-raw.ts';
 import { answer, crowd, forwardPlane, ok } from '../../support/forward-plane.ts';
 import type { AnswerWith } from '../../support/forward-plane.ts';
 import { FRAME, RawHttp2Client, requestFields } from '../../support/raw-http2.ts';
@@ -184,3 +185,27 @@ for (const version of ['HTTP/1.1', 'HTTP/2'] as const) {
     for (const one of stalled) one.destroy();
   });
 }
+
+test('who was told to send a body and sends nothing gives way too; who sends slowly does not', async (t) => {
+  const app = await rawEndpoint((request, socket) => {
+    if (request.values('expect').length > 0) socket.write('HTTP/1.1 100 Continue\r\n\r\n');
+    else socket.write(answer(200, 'small'));
+  });
+  t.teardown(() => app.close());
+  const plane = await startDataPlane(simpleTable([app.endpoint], {}, { connectTimeoutMs: 5_000 }), { forwarding: { endpointRequests: 2, waitingRequests: 10 } });
+  t.teardown(() => plane.close());
+  const [silent, slow] = await Promise.all(Array.from({ length: 2 }, async () => {
+    const client = await RawClient.connect(plane.port);
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n');
+    await client.until(() => (client.received.includes('100 Continue') ? true : undefined));
+    return client;
+  }));
+  const sender = setInterval(() => slow!.write('x'), 200);
+  const { message, client } = await exchangeRaw(plane.port, GET);
+  clearInterval(sender);
+  t.is(message.body.toString(), 'small');
+  await silent!.until(() => (silent!.received.includes('HTTP/1.1 408') ? true : undefined));
+  t.false(slow!.closed);
+  t.deepEqual(plane.log.map(({ reason }) => reason).filter((reason) => reason === 'DownstreamStalled').length, 1);
+  for (const each of [silent!, slow!, client]) each.destroy();
+});
