@@ -7,6 +7,7 @@ import { AdminMetrics } from './admin/metrics.ts';
 import { startAdmin } from './admin/server.ts';
 import { sourcePage } from './admin/source-metrics.ts';
 import type { SourceNumbers } from './admin/source-metrics.ts';
+import { othersText } from './dialects/ingress/classes.ts';
 import { DnsWatcher } from './dns.ts';
 import type { Source } from './kube/state.ts';
 import { bindError, listenersOf } from './listeners.ts';
@@ -66,6 +67,7 @@ export class Fairlead {
   #admin: { readonly server: Server; readonly port: number } | undefined;
   #problemTimer: NodeJS.Timeout | undefined;
   #problemsToldAt = -Infinity;
+  #others: string | undefined;
   /** True: the source's objects have been published. */
   #published = false;
   #started = false;
@@ -235,7 +237,16 @@ export class Fairlead {
       const problems = this.#problems();
       this.#problemLog.update(problems);
       this.#source.tell?.(problems);
+      this.#tellOthers();
     }, Math.max(PROBLEMS_SOON_MS, this.#problemsToldAt + PROBLEMS_PAUSE_MS - performance.now()));
+  }
+
+  /** Whoever wonders why an Ingress is not served finds it in the log: it may be meant for somebody else, so it is no Problem. */
+  #tellOthers(): void {
+    const { Ingress, IngressClass } = this.#source.state.objects;
+    const text = othersText(Ingress.values(), IngressClass.values(), this.#settings);
+    if (text !== undefined && text !== this.#others) this.#log.info(text);
+    this.#others = text;
   }
 
   #workerExit(index: number, reason: string, expected: boolean): void {

@@ -142,6 +142,16 @@ test('a broken file does not stop what was served before, and the log says where
   t.is((await get(fairlead.http, '/', { host: 'shop.example.com' })).status, 200);
 });
 
+test('Ingresses of another class are counted in the log, as often as their number changes', async (t) => {
+  const port = await startBackend(t, 'web');
+  const other = (name: string): string => ingress(name).replace('"spec":{', '"spec":{"ingressClassName":"nginx",');
+  const fairlead = await startFairlead(t, { files: { 'site.yaml': documents(ingress('web'), service('web'), endpoints('web', port)), 'one.yaml': other('one') } });
+  await eventually('one', () => fairlead.log.find(({ msg }) => /^1 Ingress is of another class \("nginx"\) and not served/.test(String(msg))));
+  fairlead.write('two.yaml', other('two'));
+  await eventually('two', () => fairlead.log.find(({ msg }) => /^2 Ingresses are of another class/.test(String(msg))));
+  t.is(fairlead.log.filter(({ msg }) => /of another class/.test(String(msg))).length, 2);
+});
+
 test('an ExternalName Service gets the addresses that the DNS gives, but no loopback', async (t) => {
   const dns = await startDns(t, { 'api.example.net': ['203.0.113.7', '127.0.0.1'] });
   const external = JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'shop' }, spec: { type: 'ExternalName', externalName: 'api.example.net', ports: [{ port: 80 }] } });
