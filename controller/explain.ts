@@ -141,6 +141,7 @@ const UNUSED_RESPONSE: ResponseWriter = {
   onClose: undefined,
   started: false,
   bytes: 0,
+  room: 0,
 };
 
 function exchangeOf(request: Request, { from }: AskedRequest, scheme: 'http' | 'https'): Exchange {

@@ -18,7 +18,7 @@ const PURE_NODE = ['node:net', 'node:buffer', 'node:crypto'];
 const PARTS: readonly Part[] = [
   { files: 'proxy/table/', may: [] },
   { files: 'proxy/http/', may: ['proxy/table/', 'node:http', 'node:stream', ...PURE_NODE] },
-  { files: 'proxy/http2/', may: ['proxy/http/', 'node:net'] },
+  { files: 'proxy/http2/', may: ['proxy/http/', 'proxy/net/', 'node:net'] },
   { files: 'proxy/time/', may: [] },
   { files: 'proxy/net/', may: ['node:net'] },
   { files: 'proxy/filters/registry.ts', may: ['proxy/table/', 'proxy/http/', 'proxy/filters/', 'node:*'] },
@@ -89,6 +89,10 @@ test('every import is allowed by the table', (t) => {
 
 test('nothing under proxy/ imports the controller', (t) => {
   t.deepEqual(sources.filter((file) => file.startsWith('proxy/') && importsOf(file).some((target) => target.startsWith('controller/'))), []);
+});
+
+test('nothing under proxy/ speaks HTTP/2 by node:http2', (t) => {
+  t.deepEqual(sources.filter((file) => file.startsWith('proxy/') && importsOf(file).includes('node:http2')), []);
 });
 
 for (const { what, pattern, but } of FORBIDDEN) {

@@ -110,6 +110,8 @@ export interface ResponseWriter {
   readonly started: boolean;
   /** Response body bytes accepted so far. */
   readonly bytes: number;
+  /** Body bytes that the client takes now, as far as its protocol says. */
+  readonly room: number;
 }
 
 /** A request to change the protocol of the connection (RFC 9110 §7.8). Not taken, it is answered like any other request. */

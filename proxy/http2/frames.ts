@@ -38,14 +38,14 @@ export function unpadded(flags: number, payload: Buffer): Buffer | undefined {
 
 export function frameHead(type: number, flags: number, stream: number, length: number): Buffer {
   const head = Buffer.allocUnsafe(FRAME_HEAD_BYTES);
-  putHead(head, type, flags, stream, length);
+  putFrameHead(head, 0, type, flags, stream, length);
   return head;
 }
 
 /** A frame in one piece; for short payloads. */
 export function frame(type: number, flags: number, stream: number, payload: Buffer = EMPTY): Buffer {
   const bytes = Buffer.allocUnsafe(FRAME_HEAD_BYTES + payload.length);
-  putHead(bytes, type, flags, stream, payload.length);
+  putFrameHead(bytes, 0, type, flags, stream, payload.length);
   payload.copy(bytes, FRAME_HEAD_BYTES);
   return bytes;
 }
@@ -65,14 +65,14 @@ export function headersFrames(stream: number, block: Buffer, endStream: boolean)
 /** RST_STREAM takes a code, WINDOW_UPDATE an increment. */
 export function numberFrame(type: typeof FRAME.RST_STREAM | typeof FRAME.WINDOW_UPDATE, stream: number, number: number): Buffer {
   const bytes = Buffer.allocUnsafe(FRAME_HEAD_BYTES + 4);
-  putHead(bytes, type, 0, stream, 4);
+  putFrameHead(bytes, 0, type, 0, stream, 4);
   bytes.writeUInt32BE(number, FRAME_HEAD_BYTES);
   return bytes;
 }
 
 export function goawayFrame(lastStream: number, code: number): Buffer {
   const bytes = Buffer.allocUnsafe(FRAME_HEAD_BYTES + 8);
-  putHead(bytes, FRAME.GOAWAY, 0, 0, 8);
+  putFrameHead(bytes, 0, FRAME.GOAWAY, 0, 0, 8);
   bytes.writeUInt32BE(lastStream, FRAME_HEAD_BYTES);
   bytes.writeUInt32BE(code, FRAME_HEAD_BYTES + 4);
   return bytes;
@@ -87,11 +87,15 @@ export function settingsFrame(settings: readonly (readonly [id: number, value: n
   return frame(FRAME.SETTINGS, 0, 0, payload);
 }
 
-function putHead(bytes: Buffer, type: number, flags: number, stream: number, length: number): void {
-  bytes[0] = length >> 16;
-  bytes[1] = length >> 8;
-  bytes[2] = length;
-  bytes[3] = type;
-  bytes[4] = flags;
-  bytes.writeUInt32BE(stream, 5);
+/** Writes the nine octets that a frame begins with. */
+export function putFrameHead(bytes: Buffer, at: number, type: number, flags: number, stream: number, length: number): void {
+  bytes[at] = length >> 16;
+  bytes[at + 1] = length >> 8;
+  bytes[at + 2] = length;
+  bytes[at + 3] = type;
+  bytes[at + 4] = flags;
+  bytes[at + 5] = stream >>> 24;
+  bytes[at + 6] = stream >> 16;
+  bytes[at + 7] = stream >> 8;
+  bytes[at + 8] = stream;
 }

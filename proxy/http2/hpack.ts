@@ -1,10 +1,9 @@
-// Header compression of HTTP/2 (RFC 7541): a decoder with its dynamic table, and an encoder without one. What an encoder
-// does not put into the table nobody can guess from sizes, and it costs the other side no memory.
+// Header compression of HTTP/2 (RFC 7541): the static table, and a decoder with its dynamic table.
 import type { RawHeaders } from '../http/exchange.ts';
 import { decodeHuffman } from './huffman.ts';
 
 /** RFC 7541 Appendix A, as name and value in turns; index 1 stands first. */
-const STATIC: readonly string[] = [
+export const STATIC: readonly string[] = [
   ':authority', '', ':method', 'GET', ':method', 'POST', ':path', '/', ':path', '/index.html', ':scheme', 'http', ':scheme', 'https',
   ':status', '200', ':status', '204', ':status', '206', ':status', '304', ':status', '400', ':status', '404', ':status', '500',
   'accept-charset', '', 'accept-encoding', 'gzip, deflate', 'accept-language', '', 'accept-ranges', '', 'accept', '',
@@ -137,73 +136,4 @@ export class HpackDecoder {
     if (octet === undefined) throw new HpackError('a block that ends too early');
     return octet;
   }
-}
-
-/** Index of each name that the static table has. */
-const NAME_INDEX = new Map<string, number>();
-/** Index of each pair of name and value that a request is likely to have. */
-const PAIR_INDEX = new Map<string, number>();
-STATIC.forEach((text, at) => {
-  if (at % 2 === 1) return;
-  const index = at / 2 + 1;
-  if (!NAME_INDEX.has(text)) NAME_INDEX.set(text, index);
-  if (STATIC[at + 1] !== '') PAIR_INDEX.set(`${text}\n${STATIC[at + 1]}`, index);
-});
-
-const INDEXED = 0x80;
-const NOT_REMEMBERED = 0x00;
-/** No proxy on the way may put it into a table either (RFC 7541 §7.1.3). */
-const NEVER_REMEMBERED = 0x10;
-const SECRET = new Set(['authorization', 'cookie', 'set-cookie', 'proxy-authorization']);
-
-/** What an encoder without table says at the beginning of its first block. */
-export const NO_TABLE = Buffer.from([0x20]);
-
-/** A block for these fields, which must be fit for HTTP/2; names are made lower-case. One octet per character. */
-export function encodeFields(fields: RawHeaders): Buffer {
-  let size = 0;
-  for (const text of fields) size += text.length + 6;
-  const block = Buffer.allocUnsafe(size);
-  let at = 0;
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = (fields[i] as string).toLowerCase();
-    const value = fields[i + 1] as string;
-    const pair = name.charCodeAt(0) === 58 ? PAIR_INDEX.get(`${name}\n${value}`) : undefined;
-    if (pair !== undefined) {
-      block[at++] = INDEXED | pair;
-      continue;
-    }
-    const kind = SECRET.has(name) ? NEVER_REMEMBERED : NOT_REMEMBERED;
-    const index = NAME_INDEX.get(name);
-    if (index === undefined) {
-      block[at++] = kind;
-      at = putString(block, at, name);
-    } else {
-      at = putInteger(block, at, kind, 4, index);
-    }
-    at = putString(block, at, value);
-  }
-  return block.subarray(0, at);
-}
-
-function putString(block: Buffer, start: number, text: string): number {
-  const at = putInteger(block, start, 0, 7, text.length);
-  return at + block.write(text, at, 'latin1');
-}
-
-function putInteger(block: Buffer, start: number, flags: number, prefix: number, value: number): number {
-  const mask = (1 << prefix) - 1;
-  let at = start;
-  if (value < mask) {
-    block[at++] = flags | value;
-    return at;
-  }
-  block[at++] = flags | mask;
-  let rest = value - mask;
-  while (rest >= 0x80) {
-    block[at++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  block[at++] = rest;
-  return at;
 }

@@ -39,23 +39,12 @@ export class FrameReader {
 
   /** Completes the partial frame out of `chunk`; how far that was read, -1 if the frame is too large. */
   #complete(chunk: Buffer): number {
-    let at = 0;
-    if (this.#have < FRAME_HEAD_BYTES) {
-      at = chunk.copy(this.#partial, this.#have, 0, FRAME_HEAD_BYTES - this.#have);
-      this.#have += at;
-      if (this.#have < FRAME_HEAD_BYTES) return at;
-    }
+    let at = this.#add(chunk, 0, FRAME_HEAD_BYTES);
+    if (this.#have < FRAME_HEAD_BYTES) return at;
     const length = lengthAt(this.#partial, 0);
     if (length > MAX_FRAME_BYTES) return -1;
     const whole = FRAME_HEAD_BYTES + length;
-    if (this.#partial.length < whole) {
-      const larger = Buffer.allocUnsafe(whole);
-      this.#partial.copy(larger, 0, 0, this.#have);
-      this.#partial = larger;
-    }
-    const taken = chunk.copy(this.#partial, this.#have, at, at + whole - this.#have);
-    at += taken;
-    this.#have += taken;
+    at = this.#add(chunk, at, whole);
     if (this.#have < whole) return at;
     this.#have = 0;
     const frame = this.#partial;
@@ -64,12 +53,23 @@ export class FrameReader {
     return at;
   }
 
-  #keep(chunk: Buffer, at: number): void {
-    const have = chunk.length - at;
-    const wanted = have < FRAME_HEAD_BYTES ? FRAME_HEAD_BYTES : FRAME_HEAD_BYTES + lengthAt(chunk, at);
-    this.#partial = Buffer.allocUnsafe(wanted);
-    chunk.copy(this.#partial, 0, at);
+  /** Adds to the partial frame until it has `wanted` octets. Room is made for what has come and as much again, not for what was announced. */
+  #add(chunk: Buffer, at: number, wanted: number): number {
+    const end = Math.min(chunk.length, at + Math.max(0, wanted - this.#have));
+    const have = this.#have + end - at;
+    if (this.#partial.length < have) {
+      const larger = Buffer.allocUnsafeSlow(have === wanted ? have : Math.min(wanted, have * 2));
+      this.#partial.copy(larger, 0, 0, this.#have);
+      this.#partial = larger;
+    }
+    chunk.copy(this.#partial, this.#have, at, end);
     this.#have = have;
+    return end;
+  }
+
+  #keep(chunk: Buffer, at: number): void {
+    this.#partial = Buffer.allocUnsafeSlow(chunk.length - at);
+    this.#have = chunk.copy(this.#partial, 0, at);
   }
 
   #give(bytes: Buffer, at: number, end: number): void {

@@ -2,6 +2,7 @@
 // within one turn of the event loop leaves in one write, head and small body together. Nothing that was cut off ever
 // looks complete: a body shorter than announced ends the connection.
 import type { Socket } from 'node:net';
+import { dateNow } from '../http/date.ts';
 import type { RawHeaders, ResponseWriter } from '../http/exchange.ts';
 import { trailerFields } from '../http/fields.ts';
 import { reasonPhrase } from '../http/status.ts';
@@ -23,24 +24,12 @@ const CHUNK_END = Buffer.from(CRLF, 'latin1');
 /** Up to this size pieces are copied into one buffer; beyond it a gathering write is cheaper. */
 const JOIN_BYTES = 32 * 1024;
 
-let dateText = '';
-let dateSecond = 0;
-
-/** The Date field's value, made once a second. */
-function dateNow(): string {
-  const second = Math.trunc(Date.now() / 1000);
-  if (second !== dateSecond) {
-    dateSecond = second;
-    dateText = new Date(second * 1000).toUTCString();
-  }
-  return dateText;
-}
-
 export class Http1Response implements ResponseWriter {
   onDrain: (() => void) | undefined;
   onClose: (() => void) | undefined;
   started = false;
   bytes = 0;
+  readonly room = Infinity;
   /** True once `end` or `abort` was called. */
   ended = false;
   readonly #host: ResponseHost;

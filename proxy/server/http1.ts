@@ -2,8 +2,7 @@
 // (pipelining) wait, unread beyond one buffer, until the answer before them is written. Whatever could be understood in two
 // ways is refused and the connection closed.
 import type { Socket } from 'node:net';
-import type { Exchange, UpgradeRequest } from '../http/exchange.ts';
-import { clientOf, requestId } from '../http/forwarded.ts';
+import type { UpgradeRequest } from '../http/exchange.ts';
 import { HEAD_END, HEAD_END_BYTES, RequestHead, endsHead, parseRequestHead } from '../http/message-head.ts';
 import type { HeadError } from '../http/message-head.ts';
 import { readDirectly } from '../net/direct-read.ts';
@@ -14,6 +13,7 @@ import type { BodyHost } from './http1-body.ts';
 import { readRequest, refuseEarly } from './http1-request.ts';
 import { Http1Response } from './http1-response.ts';
 import type { ResponseHost } from './http1-response.ts';
+import { newExchange } from './new-exchange.ts';
 import type { Peer } from './peer.ts';
 import { refusalText } from './refused.ts';
 
@@ -228,8 +228,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     this.#detach();
     this.#context.closed(this);
     this.socket.off('close', this.#onClose);
-    this.socket.unshift(buffer);
-    this.#context.startHttp2(this.socket, this.#peer);
+    this.#context.startHttp2(this.socket, this.#peer, buffer);
   }
 
   /** Lets go of the socket: it belongs to somebody else from now on. */
@@ -285,22 +284,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     } else if (rest !== undefined) {
       this.hold(rest);
     }
-    const { client, trust } = this.#peer;
-    const exchange: Exchange = {
-      id: requestId(head.headers, client),
-      client: clientOf(client, head.headers, trust),
-      request: read.request,
-      response,
-      upgrade: read.protocol === undefined ? undefined : this.#upgradeRequest(read.protocol),
-      startedAt: performance.now(),
-      virtualHost: undefined,
-      route: undefined,
-      cluster: undefined,
-      attempts: [],
-      status: 0,
-      reason: '',
-      responseHeaders: undefined,
-    };
+    const exchange = newExchange(this.#peer, read.request, response, read.protocol === undefined ? undefined : this.#upgradeRequest(read.protocol));
     if (this.#halfClosed) this.#graceForHalfClosed();
     context.serve(exchange, this.#peer.listener);
   }

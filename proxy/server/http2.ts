@@ -1,297 +1,397 @@
-// One downstream HTTP/2 connection (RFC 9113) on Node's own session: each stream becomes an exchange like any other. What
-// nghttp2 lets through and a strict proxy must not is refused here; a connection that resets too many streams is closed.
-import { constants, performServerHandshake } from 'node:http2';
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
-import type { Duplex } from 'node:stream';
-import { parseAuthority } from '../http/authority.ts';
-import type { BodySink, BodySource, Exchange, ProxyError, RawHeaders } from '../http/exchange.ts';
-import { clientOf, requestId } from '../http/forwarded.ts';
-import { reasonPhrase } from '../http/status.ts';
-import { isFieldValue, isToken } from '../http/syntax.ts';
-import { parseTarget } from '../http/target.ts';
+// One downstream HTTP/2 connection (RFC 9113): frames in, exchanges out, one for each stream. What breaks the protocol costs
+// the stream or the connection; so does what costs the client little and us much, if it does that too often. A client that
+// does not read what it is sent is not read from.
+import type { Socket } from 'node:net';
+import type { RawHeaders } from '../http/exchange.ts';
+import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_FRAME_BYTES, SETTING, frame, goawayFrame, settingsFrame } from '../http2/frames.ts';
+import { ReceiveWindow } from '../http2/receive-window.ts';
+import { Http2Receiver, Http2Violation } from '../http2/receiver.ts';
+import type { ReceiverEvents } from '../http2/receiver.ts';
+import type { FrameWriter } from '../http2/writer.ts';
+import { readDirectly } from '../net/direct-read.ts';
 import type { Expiring } from '../time/deadlines.ts';
 import type { Connection, ServerContext } from './context.ts';
-import { Http2Response } from './http2-response.ts';
+import { GONE, Http2Body, MALFORMED } from './http2-body.ts';
+import { Http2Conduct } from './http2-conduct.ts';
+import { Http2Outlet } from './http2-outlet.ts';
+import { Http2RequestHead, readHead } from './http2-request.ts';
+import type { Http2Refusal } from './http2-request.ts';
+import { Http2Stream } from './http2-stream.ts';
+import type { StreamLine } from './http2-stream.ts';
+import { newExchange } from './new-exchange.ts';
 import type { Peer } from './peer.ts';
-import { ALLOW } from './refused.ts';
+import { refusalReply } from './refused.ts';
+import { sendWhole } from './reply.ts';
 
-/** Streams that a client may reset before the endpoint answered: this many, and as many again per second. */
-const RESET_BURST = 100;
 /** Of all that a client may open. */
 const LAST_STREAM = 2 ** 31 - 1;
 /** From the announcement that a connection ends to its end for new streams: more than any way there and back. */
 const GOAWAY_MS = 1_000;
-const HEAD_ERROR = 'DownstreamProtocolError';
-const REASONS: Readonly<Record<number, string>> = { 405: 'MethodNotAllowed', 414: 'RequestTargetTooLong', 417: 'ExpectationFailed' };
+/** How long the client may take to close its side of a connection that is over. */
+const LINGER_MS = 1_000;
+/** What all uploads of a connection may have sent that nobody has taken yet. */
+const WINDOW_BYTES = 1024 * 1024;
+/** One for all connections: what is needed of a head is taken at once. */
+const head = new Http2RequestHead();
 
-export class Http2Connection implements Connection {
-  readonly #session: ServerHttp2Session;
+export class Http2Connection implements Connection, StreamLine, ReceiverEvents, Expiring {
+  readonly context: ServerContext;
+  readonly outlet: Http2Outlet;
+  deadlineAt = 0;
+  wheelTurn = 0;
+  wheelPlace = 0;
+  readonly #socket: Socket;
   readonly #peer: Peer;
-  readonly #context: ServerContext;
-  #resets = 0;
-  #resetsSince = performance.now();
+  readonly #receiver: Http2Receiver;
+  readonly #streams = new Map<number, Http2Stream>();
+  readonly #window = new ReceiveWindow(WINDOW_BYTES);
+  readonly #conduct = new Http2Conduct();
+  readonly #writer: FrameWriter;
+  #greeted = false;
+  #acknowledged = false;
+  #lastId = 0;
+  /** SETTINGS_INITIAL_WINDOW_SIZE of the client. */
+  #streamWindow = DEFAULT_WINDOW;
+  /** When the last stream ended, or a block of fields began. */
+  #since = performance.now();
+  #withinBlock = false;
+  /** No new streams are taken. */
+  #leaving = false;
+  /** Nothing is read any more. */
+  #over = false;
 
-  constructor(socket: Duplex, peer: Peer, context: ServerContext) {
-    this.#peer = peer;
-    this.#context = context;
+  /** `early`: what was read of the socket already. */
+  constructor(socket: Socket, peer: Peer, context: ServerContext, early: Buffer | undefined) {
     const { limits } = context;
-    const session = performServerHandshake(socket, {
-      settings: { maxConcurrentStreams: limits.maxConcurrentStreams, maxHeaderListSize: limits.headBytes, initialWindowSize: 256 * 1024 },
-      maxHeaderListPairs: limits.headerCount,
-      maxSessionMemory: 10,
-      maxSettings: 32,
-      // An endpoint's doubled ETag or Date goes on as it came; Node would throw.
-      strictSingleValueFields: false,
-      maxOutstandingPings: 8,
-      peerMaxConcurrentStreams: limits.maxConcurrentStreams,
-    });
-    this.#session = session;
-    session.on('stream', (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, flags: number, raw: RawHeaders) => this.#begin(stream, flags, raw));
-    session.on('error', ignore);
-    session.on('close', () => context.closed(this));
+    this.#socket = socket;
+    this.#peer = peer;
+    this.context = context;
+    this.outlet = new Http2Outlet(socket, () => this.#awaitNext());
+    this.#writer = this.outlet.writer;
+    // Of a head in HTTP/2 four fields are what the request line is in HTTP/1.1.
+    this.#receiver = new Http2Receiver(this, { headBytes: limits.headBytes, fields: limits.headerCount + 4, blockBytes: limits.headBytes * 2 + MAX_FRAME_BYTES, preface: true });
+    readDirectly(socket, (chunk) => this.#read(chunk));
+    socket.on('error', ignore);
     // HTTP/2 has no half-closed connections: who ends it has left, though answers still wait for room at the client.
-    socket.once('end', () => session.destroy());
-    session.setTimeout(limits.keepAliveTimeoutMs, () => this.#idle());
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => this.#closed());
     context.opened(this);
+    context.deadlines.set(this, limits.headTimeoutMs);
+    this.#writer.write(settingsFrame([[SETTING.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams], [SETTING.MAX_HEADER_LIST_SIZE, limits.headBytes]]));
     if (context.draining) this.drain(0);
+    if (early !== undefined) this.#read(early);
+    socket.resume();
   }
 
   /** First the client is asked to begin nothing more, and only what it has sent until then counts as its last (RFC 9113 §6.8). */
   drain(idleMs: number): void {
-    const session = this.#session;
-    if (session.closed || session.destroyed) return;
-    session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM);
-    setTimeout(() => session.close(), Math.min(idleMs, GOAWAY_MS)).unref();
+    if (this.#over || this.#leaving) return;
+    this.#writer.write(goawayFrame(LAST_STREAM, CODE.NO_ERROR));
+    setTimeout(() => this.#leave(), Math.min(idleMs, GOAWAY_MS)).unref();
   }
 
   destroy(): void {
-    this.#session.destroy();
+    this.#socket.destroy();
   }
 
-  #idle(): void {
-    this.#session.close();
+  #leave(): void {
+    if (this.#over || this.#leaving) return;
+    this.#leaving = true;
+    this.#writer.write(goawayFrame(this.#lastId, CODE.NO_ERROR));
+    this.#endIfOver();
   }
 
-  /** A stream was reset by the client before its time: many of these are an attack (rapid reset), and cost the connection. */
-  streamReset(): void {
-    const now = performance.now();
-    this.#resets = Math.max(0, this.#resets - ((now - this.#resetsSince) / 1000) * RESET_BURST) + 1;
-    this.#resetsSince = now;
-    if (this.#resets > RESET_BURST) this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
-  }
-
-  #begin(stream: ServerHttp2Stream, flags: number, raw: RawHeaders): void {
-    stream.on('error', ignore);
-    if (this.#context.overloaded) {
-      // Nothing of it was looked at: the client may send it again (RFC 9113 §8.7).
-      this.#context.refused(this.#peer, { status: 503, reason: 'Overload', text: '', method: '', target: '', version: '2' });
-      stream.close(constants.NGHTTP2_REFUSED_STREAM);
-      return;
-    }
-    let method = '';
-    let target = '';
-    let authority: string | undefined;
-    let host: string | undefined;
-    let cookie: string | undefined;
-    let length: number | undefined;
-    let expect = false;
-    const headers: RawHeaders = [];
-    for (let i = 0; i < raw.length; i += 2) {
-      const name = raw[i] as string;
-      const value = raw[i + 1] as string;
-      if (name.charCodeAt(0) === 58) {
-        if (name === ':method') method = value;
-        else if (name === ':path') target = value;
-        else if (name === ':authority') authority = value;
-        continue;
-      }
-      if (!isToken(name) || !isFieldValue(value)) return this.#refuse(stream, 400, 'a malformed field', method, target);
-      if (name === 'cookie') {
-        // RFC 9113 §8.2.3: split cookies are put together again before they leave HTTP/2.
-        cookie = cookie === undefined ? value : `${cookie}; ${value}`;
-        continue;
-      }
-      if (name === 'host') {
-        if (host !== undefined) return this.#refuse(stream, 400, 'more than one Host', method, target);
-        host = value;
-        continue;
-      }
-      if (name === 'content-length') {
-        if (length !== undefined || !/^\d{1,15}$/.test(value)) return this.#refuse(stream, 400, 'a malformed Content-Length', method, target);
-        length = Number(value);
-      } else if (name === 'expect') {
-        if (value.toLowerCase() !== '100-continue') return this.#refuse(stream, 417, 'an expectation other than 100-continue', method, target);
-        expect = true;
-      }
-      headers.push(name, value);
-    }
-    if (cookie !== undefined) headers.push('cookie', cookie);
-    if (method === 'CONNECT' || method === 'TRACE') return this.#refuse(stream, 405, `the method ${method} is not served`, method, target);
-    // `PRI` belongs to the preface, and would be one again for an endpoint that speaks HTTP/1.1.
-    if (!isToken(method) || method === 'PRI') return this.#refuse(stream, 400, 'a method that is not a token, or PRI', method, target);
-    // As long as in HTTP/1.1, where a method, two blanks and a version stand beside it.
-    if (method.length + target.length + 10 > this.#context.limits.requestLineBytes) return this.#refuse(stream, 414, 'the request target is too long', method, target);
-    const authorityText = authority ?? host ?? '';
-    const parsed = parseAuthority(authorityText);
-    if (parsed === undefined) return this.#refuse(stream, 400, 'a malformed :authority', method, target);
-    if (authority !== undefined && host !== undefined && host.toLowerCase() !== authority.toLowerCase()) {
-      return this.#refuse(stream, 400, 'a Host other than :authority', method, target);
-    }
-    const parsedTarget = parseTarget(target, method);
-    if ('status' in parsedTarget) return this.#refuse(stream, parsedTarget.status, parsedTarget.text, method, target);
-    if (parsedTarget.authority !== undefined) return this.#refuse(stream, 400, 'a :path that is not a path', method, target);
-
-    const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    const response = new Http2Response(stream, method, !endStream, () => this.streamReset(), this.#context);
-    const { client, trust } = this.#peer;
-    const exchange: Exchange = {
-      id: requestId(headers, client),
-      client: clientOf(client, headers, trust),
-      request: {
-        version: '2',
-        method,
-        authority: authorityText,
-        hostname: parsed.hostname,
-        target: parsedTarget.target,
-        path: parsedTarget.path,
-        query: parsedTarget.query,
-        headers,
-        body: endStream ? undefined : new Http2Body(stream, length, expect, this.#context),
-      },
-      response,
-      upgrade: undefined,
-      startedAt: performance.now(),
-      virtualHost: undefined,
-      route: undefined,
-      cluster: undefined,
-      attempts: [],
-      status: 0,
-      reason: '',
-      responseHeaders: undefined,
-    };
-    this.#context.serve(exchange, this.#peer.listener);
-  }
-
-  #refuse(stream: ServerHttp2Stream, status: number, text: string, method: string, target: string): void {
-    const reason = REASONS[status] ?? HEAD_ERROR;
-    this.#context.refused(this.#peer, { status, reason, text, method, target, version: '2' });
-    if (stream.destroyed || stream.closed) return;
-    const body = `${status} ${reasonPhrase(status)}: ${text}\n`;
-    stream.respond({ ':status': status, ...(status === 405 && { allow: ALLOW }), 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length });
-    stream.end(body);
-  }
-}
-
-/** The body of one stream. It is complete only if the client ended the stream itself. */
-class Http2Body implements BodySource, Expiring {
-  readonly length: number | undefined;
-  started = false;
-  bytes = 0;
-  deadlineAt = 0;
-  wheelTurn = 0;
-  wheelPlace = 0;
-  readonly #stream: ServerHttp2Stream;
-  readonly #context: ServerContext;
-  #awaitsContinue: boolean;
-  #sink: BodySink | undefined;
-  #over = false;
-  #trailers: RawHeaders = [];
-
-  constructor(stream: ServerHttp2Stream, length: number | undefined, awaitsContinue: boolean, context: ServerContext) {
-    this.#stream = stream;
-    this.#context = context;
-    this.length = length;
-    this.#awaitsContinue = awaitsContinue;
-    stream.pause();
-    stream.on('close', () => this.#abort());
-    // Without content Node ends a stream even while it is paused, and before anybody has begun to read.
-    stream.on('trailers', (_headers, _flags, raw?: RawHeaders) => {
-      this.#trailers = raw ?? [];
-    });
-    stream.on('end', () => {
-      if (this.#sink !== undefined) setImmediate(() => this.#ended());
-    });
-  }
-
-  start(sink: BodySink): void {
-    this.started = true;
-    if (this.#over || this.#stream.destroyed || this.#stream.closed) {
-      sink.onAbort(GONE);
-      return;
-    }
-    this.#sink = sink;
-    const stream = this.#stream;
-    stream.on('data', (chunk: Buffer) => {
-      this.#awaitsContinue = false;
-      this.bytes += chunk.length;
-      this.#await();
-      this.#sink?.onData(chunk);
-    });
-    stream.on('aborted', () => this.#abort());
-    if (stream.readableEnded) setImmediate(() => this.#ended());
-    else this.resume();
-  }
-
-  get awaitsContinue(): boolean {
-    return this.#awaitsContinue;
-  }
-
-  proceed(): void {
-    const stream = this.#stream;
-    if (!this.#awaitsContinue || this.#over || stream.headersSent || stream.closed) return;
-    this.#awaitsContinue = false;
-    stream.additionalHeaders({ ':status': 100 });
-    this.#await();
-  }
-
-  get waiting(): boolean {
-    return !this.#over && this.#sink !== undefined && !this.#stream.isPaused();
-  }
-
-  pause(): void {
-    this.#stream.pause();
-    this.#context.deadlines.clear(this);
-  }
-
-  resume(): void {
-    this.#await();
-    this.#stream.resume();
-  }
-
-  /** The client has been silent for too long. */
   onDeadline(): void {
-    this.#abort(LATE);
+    const { limits, deadlines } = this.context;
+    if (this.#over) return this.destroy();
+    if (this.outlet.deaf) {
+      if (!this.outlet.hasRead()) return this.destroy();
+      deadlines.set(this, limits.writeStallMs);
+      return;
+    }
+    if (!this.#greeted) return this.#break(CODE.SETTINGS_TIMEOUT);
+    const most = this.#withinBlock ? limits.headTimeoutMs : limits.keepAliveTimeoutMs;
+    const left = this.#since + most - performance.now();
+    if (left > 0) deadlines.set(this, left);
+    else if (this.#withinBlock) this.#break(CODE.ENHANCE_YOUR_CALM);
+    else if (this.#streams.size === 0) this.#leave();
   }
 
-  /** As long as the client waits for an endpoint, it is the endpoint's time that runs. */
-  #await(): void {
-    if (!this.#over && !this.#awaitsContinue) this.#context.deadlines.set(this, this.#context.limits.bodyTimeoutMs);
+  #read(chunk: Buffer): void {
+    if (this.#over) return;
+    try {
+      this.#receiver.push(chunk);
+    } catch (error) {
+      if (!(error instanceof Http2Violation)) throw error;
+      this.#break(error.code);
+      return;
+    }
+    if (this.#receiver.withinBlock !== this.#withinBlock) this.#blockBeganOrEnded();
+    if (this.outlet.stopReading()) this.context.deadlines.set(this, this.context.limits.writeStallMs);
   }
 
-  /** A turn after the end: clients that give up may end a stream and reset it in one go, and that is no complete message. */
-  #ended(): void {
-    const stream = this.#stream;
-    if (stream.closed || stream.aborted || (this.length !== undefined && this.bytes !== this.length)) this.#abort();
-    this.#finish()?.onEnd(this.#trailers);
+  #blockBeganOrEnded(): void {
+    this.#withinBlock = !this.#withinBlock;
+    this.#awaitNext();
   }
 
-  #abort(error = GONE): void {
-    this.#finish()?.onAbort(error);
+  /** The rest of a block of fields, or the next stream. */
+  #awaitNext(): void {
+    const { limits, deadlines } = this.context;
+    this.#since = performance.now();
+    deadlines.set(this, this.#withinBlock ? limits.headTimeoutMs : limits.keepAliveTimeoutMs);
   }
 
-  /** Whom to tell that it is over; undefined: it is known already. */
-  #finish(): BodySink | undefined {
-    if (this.#over) return undefined;
+  takeFields(id: number, fields: RawHeaders, tooLarge: boolean, end: boolean): void {
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) {
+      stream.takeTrailers(fields, tooLarge, end);
+    } else if (id % 2 === 0) {
+      throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a stream of an even number');
+    } else if (id <= this.#lastId) {
+      this.#late(id);
+    } else {
+      this.#lastId = id;
+      this.#begin(id, fields, tooLarge, end);
+    }
+  }
+
+  #begin(id: number, fields: RawHeaders, tooLarge: boolean, end: boolean): void {
+    const { context } = this;
+    const { limits } = context;
+    if (this.#leaving) {
+      this.#conduct.idled();
+      this.#reset(id, CODE.REFUSED_STREAM);
+      return;
+    }
+    if (this.#streams.size >= limits.maxConcurrentStreams) {
+      this.#reset(id, CODE.REFUSED_STREAM);
+      // Before it knows the limit it cannot keep it.
+      if (this.#acknowledged) this.#conduct.provoked();
+      else this.#conduct.idled();
+      return;
+    }
+    if (context.overloaded) {
+      // Nothing of it was looked at: the client may send it again (RFC 9113 §8.7).
+      context.refused(this.#peer, { status: 503, reason: 'Overload', text: '', method: '', target: '', version: '2' });
+      this.#reset(id, CODE.REFUSED_STREAM);
+      this.#conduct.idled();
+      return;
+    }
+    this.#conduct.opened();
+    const refusal = readHead(fields, end, limits, head);
+    const { request, method, length } = head;
+    if (tooLarge || refusal !== undefined || request === undefined) {
+      this.#refuse(id, end, tooLarge || refusal === undefined ? TOO_LARGE : refusal);
+      return;
+    }
+    const stream = this.#open(id, method, end, length, head.awaitsContinue);
+    request.body = stream.body;
+    context.serve(newExchange(this.#peer, request, stream, undefined), this.#peer.listener);
+  }
+
+  #open(id: number, method: string, ended: boolean, length: number | undefined, awaitsContinue: boolean): Http2Stream {
+    const stream = new Http2Stream(id, this, { method, ended, sendWindow: this.#streamWindow });
+    if (!ended) stream.body = new Http2Body(stream, length, awaitsContinue);
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  #refuse(id: number, end: boolean, refusal: Http2Refusal): void {
+    const { method, path } = head;
+    const { status, reason, text } = refusal;
+    this.context.refused(this.#peer, { status, reason, text, method, target: path, version: '2' });
+    if (refusal.malformed === true) {
+      this.#reset(id, CODE.PROTOCOL_ERROR);
+      this.#conduct.provoked();
+      return;
+    }
+    const stream = this.#open(id, method, end, undefined, false);
+    stream.body?.skip();
+    sendWhole(stream, refusalReply(status, text), method === 'HEAD');
+  }
+
+  takeData(id: number, data: Buffer, octets: number, end: boolean): void {
+    if (!this.#window.receive(octets)) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'more data than it may send');
+    const stream = this.#streams.get(id);
+    if (data.length > 0) this.#conduct.carried();
+    else if (!end) this.#conduct.idled();
+    if (stream !== undefined) {
+      stream.takeData(data, octets, end);
+      return;
+    }
+    this.giveBack(octets);
+    this.#expectUsed(id);
+    this.#late(id);
+  }
+
+  takeReset(id: number, _code: number): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) {
+      this.#expectUsed(id);
+      this.#conduct.idled();
+      return;
+    }
+    const early = !stream.answered;
+    this.#forget(stream);
+    stream.closed(GONE);
+    if (early) this.#conduct.provoked();
+    else this.#conduct.idled();
+  }
+
+  takeSettings(settings: readonly (readonly [id: number, value: number])[]): void {
+    if (!this.#greeted) {
+      this.#greeted = true;
+      this.#awaitNext();
+    } else {
+      this.#conduct.idled();
+    }
+    for (const [id, value] of settings) {
+      if (id === SETTING.INITIAL_WINDOW_SIZE) this.#setStreamWindow(value);
+      else if (id === SETTING.HEADER_TABLE_SIZE) this.#writer.tableChanged = value < 4096;
+      else this.#conduct.idled();
+    }
+    this.#writer.write(SETTINGS_ACK);
+  }
+
+  takePing(payload: Buffer): void {
+    this.#conduct.idled();
+    this.#writer.write(frame(FRAME.PING, FLAG.ACK, 0, payload));
+  }
+
+  takePong(): void {
+    this.#conduct.idled();
+  }
+
+  takeNothing(type: number): void {
+    if (type === FRAME.SETTINGS) this.#acknowledged = true;
+    this.#conduct.idled();
+  }
+
+  /** The client begins nothing more. */
+  takeGoaway(): void {
+    this.#conduct.idled();
+    this.#leave();
+  }
+
+  takeWindow(id: number, octets: number): void {
+    this.#conduct.idled();
+    if (id === 0) {
+      if (octets === 0) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a window that does not grow');
+      if (!this.outlet.addWindow(octets)) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'a window that cannot be');
+      return;
+    }
+    const stream = this.#streams.get(id);
+    if (stream === undefined) this.#expectUsed(id);
+    else if (octets === 0) this.violated(stream, CODE.PROTOCOL_ERROR);
+    else if (!stream.addWindow(octets)) this.violated(stream, CODE.FLOW_CONTROL_ERROR);
+  }
+
+  #setStreamWindow(value: number): void {
+    const change = value - this.#streamWindow;
+    this.#streamWindow = value;
+    for (const stream of this.#streams.values()) {
+      if (!stream.addWindow(change)) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'a window that cannot be');
+    }
+  }
+
+  #expectUsed(id: number): void {
+    if (id % 2 === 0 || id > this.#lastId) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a frame of a stream that was never opened');
+  }
+
+  /** A message goes on on a stream that is no more: excused only where the client cannot have known. */
+  #late(id: number): void {
+    if (this.#conduct.excused(id)) return;
+    this.#reset(id, CODE.STREAM_CLOSED);
+    this.#conduct.provoked();
+  }
+
+  violated(stream: Http2Stream, code: number): void {
+    this.#forget(stream);
+    this.#reset(stream.id, code);
+    stream.closed(MALFORMED);
+    this.#conduct.provoked();
+  }
+
+  sendReset(stream: Http2Stream, code: number): void {
+    this.#reset(stream.id, code);
+    this.streamOver(stream);
+  }
+
+  #reset(id: number, code: number): void {
+    this.#conduct.reset(id);
+    this.#writer.number(FRAME.RST_STREAM, id, code);
+  }
+
+  streamOver(stream: Http2Stream): void {
+    if (this.#forget(stream)) this.#endIfOver();
+  }
+
+  giveBack(octets: number): void {
+    const credit = this.#window.take(octets);
+    if (credit > 0) this.#writer.number(FRAME.WINDOW_UPDATE, 0, credit);
+  }
+
+  sendCredit(stream: Http2Stream, octets: number): void {
+    this.#writer.number(FRAME.WINDOW_UPDATE, stream.id, octets);
+  }
+
+  /** The client broke the protocol, or is late: it is told why, and nothing more is read. */
+  #break(code: number): void {
+    if (this.#over) return;
+    this.#loseStreams();
+    this.#writer.write(goawayFrame(this.#lastId, code));
+    this.#end();
+  }
+
+  #endIfOver(): void {
+    if (this.#leaving && this.#streams.size === 0) this.#end();
+  }
+
+  /** What was written last is still sent if the client reads it. */
+  #end(): void {
+    if (this.#over) return;
     this.#over = true;
-    this.#context.deadlines.clear(this);
-    const sink = this.#sink;
-    this.#sink = undefined;
-    return sink;
+    this.#writer.flush();
+    const { deadlines, limits } = this.context;
+    const socket = this.#socket;
+    if (socket.writableLength === 0) {
+      socket.end();
+      deadlines.set(this, LINGER_MS);
+    } else {
+      // The moment begins when the client has taken what is still to be written.
+      deadlines.set(this, limits.writeStallMs);
+      socket.end(() => {
+        if (!socket.destroyed) deadlines.set(this, LINGER_MS);
+      });
+    }
+    if (this.outlet.deaf) socket.resume();
+  }
+
+  #closed(): void {
+    this.#over = true;
+    this.context.deadlines.clear(this);
+    this.context.closed(this);
+    this.#loseStreams();
+  }
+
+  #loseStreams(): void {
+    for (const stream of this.#streams.values()) {
+      this.#streams.delete(stream.id);
+      stream.closed(GONE);
+    }
+  }
+
+  #forget(stream: Http2Stream): boolean {
+    this.outlet.forget(stream);
+    if (!this.#streams.delete(stream.id)) return false;
+    if (this.#streams.size === 0 && !this.#withinBlock && !this.#over) this.#awaitNext();
+    return true;
   }
 }
 
-const GONE: ProxyError = { reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 };
-const LATE: ProxyError = { reason: 'DownstreamRequestTimeout', side: 'downstream', retry: 'no', status: 408 };
+const SETTINGS_ACK = frame(FRAME.SETTINGS, FLAG.ACK, 0);
+const TOO_LARGE: Http2Refusal = { status: 431, reason: 'RequestHeadersTooLarge', text: 'the request head is too long' };
 
 function ignore(): void {
   // 'close' follows and says all that matters

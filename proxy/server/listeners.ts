@@ -14,6 +14,7 @@ import { Http1Connection } from './http1.ts';
 import { Http2Connection } from './http2.ts';
 import { Passthrough } from './passthrough.ts';
 import { peerOf } from './peer.ts';
+import type { Peer } from './peer.ts';
 import { PerAddress } from './per-address.ts';
 import { Prelude } from './prelude.ts';
 import type { Opening } from './prelude.ts';
@@ -207,9 +208,8 @@ export class Listeners {
 }
 
 /** Starts HTTP/2 on a socket. */
-export function startHttp2(socket: Parameters<ServerContext['startHttp2']>[0], peer: Parameters<ServerContext['startHttp2']>[1], context: ServerContext): void {
-  socket.on('error', ignore);
-  new Http2Connection(socket, peer, context);
+export function startHttp2(socket: Socket, peer: Peer, context: ServerContext, early: Buffer | undefined): void {
+  new Http2Connection(socket, peer, context, early);
 }
 
 /** True: the listener can serve on the socket that is open; only what handshakes read anew may differ. */

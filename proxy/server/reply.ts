@@ -1,6 +1,6 @@
 // Responses that the proxy makes itself: a short text with the stable reason, so that a person with curl and a dashboard
 // with a label read the same word.
-import type { Exchange, Reply } from '../http/exchange.ts';
+import type { Exchange, Reply, ResponseWriter } from '../http/exchange.ts';
 import { reasonPhrase } from '../http/status.ts';
 
 /** A reply of one line: `404 Not Found: NoRouteFound`. `detail` says more, and never holds what a client sent. */
@@ -13,9 +13,14 @@ export function plainReply(status: number, reason: string, detail?: string): Rep
 export function sendReply(exchange: Exchange, reply: Reply): void {
   exchange.status = reply.status;
   exchange.reason = reply.reason;
-  const { response } = exchange;
+  sendWhole(exchange.response, reply, exchange.request.method === 'HEAD');
+}
+
+export function sendWhole(response: ResponseWriter, reply: Pick<Reply, 'status' | 'headers' | 'body'>, isHead: boolean): void {
   const body = Buffer.from(reply.body, 'utf8');
-  response.head(reply.status, reply.headers, body.length);
-  if (exchange.request.method !== 'HEAD') response.data(body);
+  // A client that takes no body (HTTP/2) must not make us keep the words that only explain the status.
+  const spared = !isHead && reply.status >= 300 && body.length > response.room;
+  response.head(reply.status, reply.headers, spared ? 0 : body.length);
+  if (!isHead && !spared) response.data(body);
   response.end();
 }

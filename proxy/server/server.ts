@@ -1,7 +1,7 @@
 // A worker's data plane as one value: table in, traffic served. It owns the listeners, the connections and what they share;
 // worker.ts only carries messages to it, and tests use it in their own process.
 import { randomBytes } from 'node:crypto';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { Exchange, Reply } from '../http/exchange.ts';
 import { compileTable } from '../match/compile.ts';
 import type { Compiled, RoutingTable } from '../match/compile.ts';
@@ -167,8 +167,8 @@ export class Server implements ServerContext {
     for (const observer of this.#service.observers) observer.observeExchange(exchange, 0, exchange.response.bytes, performance.now() - exchange.startedAt);
   }
 
-  startHttp2(socket: Duplex, peer: Peer): void {
-    startHttp2(socket, peer, this);
+  startHttp2(socket: Socket, peer: Peer, early?: Buffer): void {
+    startHttp2(socket, peer, this, early);
   }
 
   refused(peer: Peer, refusal: Refusal): void {

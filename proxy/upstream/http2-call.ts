@@ -1,7 +1,7 @@
 // One request to an HTTP/2 endpoint, on one stream or, where the endpoint says that it has not looked at it, on several one
 // after the other: what the handler hears of it, and its timeouts.
 import type { ProxyError, RawHeaders } from '../http/exchange.ts';
-import { encodeFields } from '../http2/hpack.ts';
+import { encodeFields } from '../http2/hpack-encoder.ts';
 import type { UpstreamCall, UpstreamHandler, UpstreamRequest } from './call.ts';
 import { Deadline } from './deadline.ts';
 import type { Expirable } from './deadline.ts';

@@ -1,7 +1,8 @@
 // Heads of HTTP/2 messages, as lists of fields in which pseudo-header fields come first (RFC 9113 §8.2, §8.3).
 import type { RawHeaders } from '../http/exchange.ts';
 import { sameName } from '../http/fields.ts';
-import { TCHAR, isFieldValue, isToken } from '../http/syntax.ts';
+import { isFieldValue, isToken } from '../http/syntax.ts';
+import { areFields, isOfConnection } from '../http2/fields.ts';
 import type { Cluster, Endpoint } from '../table/cluster.ts';
 import type { UpstreamRequest } from './call.ts';
 
@@ -49,41 +50,6 @@ export function responseHead(fields: RawHeaders): ResponseHead | undefined {
     length = Number(value);
   }
   return areFields(headers) ? { status: Number(fields[1]), headers, length } : undefined;
-}
-
-/** True: fields without pseudo-header fields, each as HTTP/2 allows it. */
-export function areFields(fields: RawHeaders): boolean {
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] as string;
-    const value = fields[i + 1] as string;
-    if (!isLowerToken(name) || !isFieldValue(value) || /^[ \t]|[ \t]$/.test(value) || isOfConnection(name, value)) return false;
-  }
-  return true;
-}
-
-/** Fields that say something of a connection do not exist in HTTP/2 (RFC 9113 §8.2.2). */
-function isOfConnection(name: string, value: string): boolean {
-  switch (name) {
-    case 'connection':
-    case 'proxy-connection':
-    case 'keep-alive':
-    case 'transfer-encoding':
-    case 'upgrade':
-    case 'http2-settings':
-      return true;
-    case 'te':
-      return value !== 'trailers';
-    default:
-      return false;
-  }
-}
-
-function isLowerToken(name: string): boolean {
-  for (let i = 0; i < name.length; i++) {
-    const code = name.charCodeAt(i);
-    if (TCHAR[code] !== 1 || (code >= 0x41 && code <= 0x5a)) return false;
-  }
-  return name.length > 0;
 }
 
 export function addressOf({ address, port }: Endpoint): string {

@@ -4,8 +4,8 @@
 // broken endpoint can send (too many fields, a head that does not end), and cannot tell END_STREAM from a reset.
 import type net from 'node:net';
 import type { ProxyError, RawHeaders } from '../http/exchange.ts';
-import { NO_TABLE, encodeFields } from '../http2/hpack.ts';
-import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_FRAME_BYTES, MAX_WINDOW, PREFACE, SETTING, codeName, frame, goawayFrame, headersFrames, numberFrame, settingsFrame } from '../http2/frames.ts';
+import { NO_TABLE, encodeFields } from '../http2/hpack-encoder.ts';
+import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_WINDOW, PREFACE, SETTING, codeName, frame, goawayFrame, headersFrames, numberFrame, settingsFrame } from '../http2/frames.ts';
 import { readDirectly } from '../net/direct-read.ts';
 import { hearOut } from '../net/hear-out.ts';
 import type { Connected } from './connector.ts';
@@ -45,6 +45,8 @@ const LAST_STREAM_ID = 2 ** 31 - 1;
 const LINE_WINDOW = 4 * 1024 * 1024;
 /** Answers to PING and SETTINGS that an endpoint may leave unread. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
+const MAX_FIELDS = 256;
+const MAX_BLOCK_BYTES = 256 * 1024;
 /** How long the endpoint may take to close its side of a connection that is over. */
 const LINGER_MS = 1_000;
 
@@ -212,7 +214,6 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
     for (const [id, value] of settings) {
       if (id === SETTING.MAX_CONCURRENT_STREAMS) limit = Math.min(this.#options.maxStreams, value);
       else if (id === SETTING.INITIAL_WINDOW_SIZE) this.#setStreamWindow(value);
-      else if (id === SETTING.MAX_FRAME_SIZE && (value < MAX_FRAME_BYTES || value >= 2 ** 24)) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a frame size out of range');
       else if (id === SETTING.ENABLE_PUSH && value !== 0) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a server that wants to be pushed to');
     }
     this.#limit = limit;
@@ -257,10 +258,13 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
     this.#flushWaiting();
   }
 
+  takeNothing(): void {
+    // An endpoint may say it as often as it likes.
+  }
+
   #setStreamWindow(value: number): void {
     const change = value - this.#streamWindow;
     this.#streamWindow = value;
-    if (value > MAX_WINDOW) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'a window that cannot be');
     for (const stream of this.#streams.values()) {
       if (!stream.addWindow(change)) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'a window that cannot be');
     }
@@ -283,7 +287,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
       this.#fail(failure('UpstreamProtocolError', 'the endpoint does not offer HTTP/2 by ALPN', 'yes'));
       return;
     }
-    const receiver = new Http2Receiver(this, this.#options.maxHeadBytes);
+    const receiver = new Http2Receiver(this, { headBytes: this.#options.maxHeadBytes, fields: MAX_FIELDS, blockBytes: MAX_BLOCK_BYTES, preface: false });
     this.#writer = new Http2Writer(socket, () => this.#nextId, (id) => (this.#unsentFrom = id));
     socket.on('error', (error) => this.#broken(failure('UpstreamConnectionTermination', error)));
     socket.on('drain', () => this.#flushWaiting());

@@ -1,9 +1,10 @@
 // One stream of an HTTP/2 connection: the request that goes out and the response that comes in, each with flow control. A
 // response counts as complete only with END_STREAM; what then still waits for a slow reader no longer needs the connection.
 import type { ProxyError, RawHeaders } from '../http/exchange.ts';
+import { areFields } from '../http2/fields.ts';
 import { CODE, MAX_WINDOW, codeName } from '../http2/frames.ts';
 import { failure } from './errors.ts';
-import { areFields, responseHead } from './http2-head.ts';
+import { responseHead } from './http2-head.ts';
 
 /** Told of the response: exactly one of `onEnd` and `onFailure` comes last, unless it cancels the stream. */
 export interface StreamUser {

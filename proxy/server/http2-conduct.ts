@@ -1,0 +1,65 @@
+// How often a client may do what costs it little and us much: frames that ask for nothing and bring nothing, and streams that
+// end before their time (rapid reset, and its kin). So many at once, and so many more with every second; what is done for a
+// client earns it some frames more. Whoever does it more often loses the connection.
+import { CODE } from '../http2/frames.ts';
+import { Http2Violation } from '../http2/receiver.ts';
+
+/** Streams that a client may reset before they are answered, or make us reset: this many, and as many again per second. */
+const RESETS = 100;
+const FRAMES = 2_000;
+const FRAMES_PER_SECOND = 200;
+const EARNED_BY_STREAM = 20;
+const EARNED_BY_DATA = 2;
+/** Streams that were reset here and may still be written to by a client that does not know yet. */
+const RESETS_KNOWN = 128;
+
+export class Http2Conduct {
+  #resets = RESETS;
+  #resetsSince = performance.now();
+  #frames = FRAMES;
+  #framesSince = performance.now();
+  #wereReset: Set<number> | undefined;
+
+  /** A frame without effect has come. Throws `Http2Violation`. */
+  idled(): void {
+    if (--this.#frames >= 0) return;
+    // The clock is asked only when all are used up.
+    const now = performance.now();
+    this.#frames = Math.min(FRAMES, this.#frames + ((now - this.#framesSince) / 1000) * FRAMES_PER_SECOND);
+    this.#framesSince = now;
+    if (this.#frames < 0) throw new Http2Violation(CODE.ENHANCE_YOUR_CALM, 'too many frames without effect');
+  }
+
+  /** The client has made a stream end before its time. Throws `Http2Violation`. */
+  provoked(): void {
+    if (--this.#resets >= 0) return;
+    const now = performance.now();
+    this.#resets = Math.min(RESETS, this.#resets + ((now - this.#resetsSince) / 1000) * RESETS);
+    this.#resetsSince = now;
+    if (this.#resets < 0) throw new Http2Violation(CODE.ENHANCE_YOUR_CALM, 'too many streams that were reset');
+  }
+
+  /** A stream was opened. */
+  opened(): void {
+    this.#frames = Math.min(FRAMES, this.#frames + EARNED_BY_STREAM);
+  }
+
+  /** DATA went one way or the other. */
+  carried(): void {
+    this.#frames = Math.min(FRAMES, this.#frames + EARNED_BY_DATA);
+  }
+
+  /** The stream is reset here. */
+  reset(stream: number): void {
+    const known = (this.#wereReset ??= new Set());
+    known.add(stream);
+    if (known.size > RESETS_KNOWN) known.delete(known.values().next().value as number);
+  }
+
+  /** A message goes on on a stream that is no more. False: it may not; it is excused where the client cannot have known. Throws `Http2Violation`. */
+  excused(stream: number): boolean {
+    if (this.#wereReset?.has(stream) !== true) return false;
+    this.idled();
+    return true;
+  }
+}
