@@ -329,7 +329,10 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     from.settle(outcomeOf(error));
     if (this.#over) return;
     if (this.#mayTryAgain(from, error) && this.#send()) return;
-    if (!this.#fallBack()) this.#fail(error);
+    if (this.#fallBack()) return;
+    // A pod that was leaving has left, which the table is about to hear.
+    if (from.endpoint.terminating && error.reason === 'UpstreamConnectionFailure') this.#reply(NO_ENDPOINT);
+    else this.#fail(error);
   }
 
   /** Another endpoint may be tried after this failure; then this one is not tried again. */
