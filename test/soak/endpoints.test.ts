@@ -68,6 +68,31 @@ test.serial('22: an endpoint that cannot be connected to costs its first request
   t.log(`${sent} requests, F = 0; ${timeouts} tries ran into the connect timeout`);
 });
 
+const CONNECT_MS = FULL ? 5_000 : 1_000;
+
+test.serial(`22: where it is the only one, the answer is 504 when the connect timeout of ${CONNECT_MS} ms is over`, async (t) => {
+  t.timeout(120_000);
+  const hole = await blackHole();
+  t.teardown(() => hole.close());
+  const slice = endpoints('alone', hole.endpoint.port).replaceAll('127.0.0.1', hole.endpoint.address);
+  const site = await startLoadSite(t, {
+    args: ['--proxy-connect-timeout', `${CONNECT_MS}ms`],
+    files: { 'alone.yaml': documents(ingress('alone', { host: 'alone.example.com', paths: { '/': 'alone' } }), service('alone'), slice) },
+  });
+  const load = await MixedLoad.start(t, { port: site.fairlead.http, rate: SIZE.rate });
+  const times = await Promise.all(Array.from({ length: 50 }, async (_, nth) => {
+    await pause(nth * 20);
+    const askedAt = performance.now();
+    t.is((await get(site.fairlead.http, '/', { host: 'alone.example.com' })).status, 504);
+    return performance.now() - askedAt;
+  }));
+  const { failures, sent } = await load.stop();
+  t.deepEqual(failures, []);
+  const [least, most] = [Math.min(...times), Math.max(...times)];
+  t.true(least >= CONNECT_MS * 0.9 && most <= CONNECT_MS * 1.1 + (FULL ? 0 : 1_000), `${least} to ${most} ms`);
+  t.log(`50 requests got 504 after ${Math.round(least)} to ${Math.round(most)} ms; ${sent} requests of others, F = 0`);
+});
+
 test.serial('23: a Service that accepts and never answers slows nobody else', async (t) => {
   t.timeout(120_000);
   const hanging = await rawEndpoint(() => undefined);
@@ -88,6 +113,7 @@ test.serial('23: a Service that accepts and never answers slows nobody else', as
   const rest = await load.stop();
   t.deepEqual([...quiet.failures, ...meanwhile.failures, ...rest.failures], []);
   t.true(Object.keys(hung.outcomes).every((outcome) => /^h[12] 50[34]$/.test(outcome)), JSON.stringify(hung.outcomes));
+  if (FULL) t.true(meanwhile.p99 < quiet.p99 * 2, `p99 ${quiet.p99} → ${meanwhile.p99} ms`);
   t.true(hanging.open.size <= 2 * 200, `${hanging.open.size} connections to it`);
   t.log(`${meanwhile.sent} requests of others, F = 0; p50 ${quiet.p50.toFixed(1)} → ${meanwhile.p50.toFixed(1)} ms, p99 ${quiet.p99.toFixed(1)} → ${meanwhile.p99.toFixed(1)} ms; its own: ${JSON.stringify(hung.outcomes)}`);
 });

@@ -3,6 +3,7 @@
 // and how long answers took.
 import http from 'node:http';
 import http2 from 'node:http2';
+import type net from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Metadata, credentials } from '@grpc/grpc-js';
 import type { ExecutionContext } from 'ava';
@@ -27,7 +28,12 @@ export interface Failure {
   readonly what: string;
   /** performance.now() */
   readonly startedAt: number;
+  /** The client's port of its connection; undefined: it had none yet, or that of a gRPC channel, which cannot be seen. */
+  readonly port: number | undefined;
 }
+
+/** How one request ended, and on which connection. */
+type Done = (what: string, good: boolean, port?: number) => void;
 
 export interface Report {
   /** `h1 200` → how often. */
@@ -37,8 +43,9 @@ export interface Report {
   /** Milliseconds, of what did not fail. */
   readonly p50: number;
   readonly p99: number;
-  /** WebSockets that were closed by the other side. */
+  /** WebSockets that were closed by the other side, and the client's port of each. */
   readonly closed: number;
+  readonly closedPorts: readonly (number | undefined)[];
 }
 
 export const GRPC_HOST = 'grpc.example.com';
@@ -52,12 +59,14 @@ export class MixedLoad {
   readonly #options: Required<MixedLoadOptions>;
   readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
   readonly #sessions: (http2.ClientHttp2Session | undefined)[] = Array.from({ length: SESSIONS }, () => undefined);
+  /** The client's port of each connection: a session forgets it when it ends. */
+  readonly #locals = new WeakMap<object, number | undefined>();
   readonly #grpc: Client;
   readonly #sockets: WebSocket[] = [];
   #outcomes = new Map<string, number>();
   #failures: Failure[] = [];
   #times: number[] = [];
-  #closed = 0;
+  #closed: (number | undefined)[] = [];
   #sent = 0;
   #pending = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -86,12 +95,13 @@ export class MixedLoad {
       failures: this.#failures,
       p50: times[Math.floor(times.length * 0.5)] ?? 0,
       p99: times[Math.floor(times.length * 0.99)] ?? 0,
-      closed: this.#closed,
+      closed: this.#closed.length,
+      closedPorts: this.#closed,
     };
     this.#outcomes = new Map();
     this.#failures = [];
     this.#times = [];
-    this.#closed = 0;
+    this.#closed = [];
     return report;
   }
 
@@ -99,7 +109,7 @@ export class MixedLoad {
   async stop(): Promise<Report> {
     clearInterval(this.#timer);
     for (const end = performance.now() + PATIENCE_MS; this.#pending > 0 && performance.now() < end; await pause(5));
-    if (this.#pending > 0) this.#failures.push({ kind: 'h1', what: `${this.#pending} without an answer after ${PATIENCE_MS} ms`, startedAt: performance.now() });
+    if (this.#pending > 0) this.#failures.push({ kind: 'h1', what: `${this.#pending} without an answer after ${PATIENCE_MS} ms`, startedAt: performance.now(), port: undefined });
     this.#stopping = true;
     const report = this.lap();
     this.#end();
@@ -129,7 +139,7 @@ export class MixedLoad {
     const startedAt = performance.now();
     this.#pending++;
     let over = false;
-    const done = (what: string, good: boolean): void => {
+    const done: Done = (what, good, port) => {
       if (over) return;
       over = true;
       this.#pending--;
@@ -137,7 +147,7 @@ export class MixedLoad {
       const label = `${kind} ${what}`;
       this.#outcomes.set(label, (this.#outcomes.get(label) ?? 0) + 1);
       if (good) this.#times.push(performance.now() - startedAt);
-      else this.#failures.push({ kind, what, startedAt });
+      else this.#failures.push({ kind, what, startedAt, port });
     };
     if (kind === 'h1' || kind === 'fresh') this.#http1(kind === 'h1' ? this.#agent : false, done);
     else if (kind === 'h2') this.#http2(done, 0);
@@ -145,19 +155,24 @@ export class MixedLoad {
     else this.#message(startedAt, done);
   }
 
-  #http1(agent: http.Agent | false, done: (what: string, good: boolean) => void): void {
+  #http1(agent: http.Agent | false, done: Done): void {
     const { port, host, path } = this.#options;
+    let local: number | undefined;
     const request = http.get({ port, host: '127.0.0.1', path, agent, headers: { host }, timeout: PATIENCE_MS }, (response) => {
       response.resume();
-      response.on('end', () => done(String(response.statusCode), response.statusCode === 200));
-      response.on('error', (error) => done(error.message, false));
+      response.on('end', () => done(String(response.statusCode), response.statusCode === 200, local));
+      response.on('error', (error) => done(error.message, false, local));
+    });
+    request.on('socket', (socket) => {
+      local = socket.localPort;
+      if (socket.connecting) socket.once('connect', () => (local = socket.localPort));
     });
     request.on('timeout', () => request.destroy(new Error('timeout')));
-    request.on('error', (error) => done(error.message, false));
+    request.on('error', (error) => done(error.message, false, local));
   }
 
   /** What met the end of its connection before anybody looked at it is sent again (RFC 9113 §8.7), as browsers do. */
-  #http2(done: (what: string, good: boolean) => void, again: number): void {
+  #http2(done: Done, again: number): void {
     const { host, path } = this.#options;
     const session = this.#session(Math.floor(Math.random() * SESSIONS));
     let status = '';
@@ -168,11 +183,11 @@ export class MixedLoad {
     stream.on('error', (error) => {
       moved = /REFUSED_STREAM|GOAWAY/.test(error.message) && again < 3;
       if (moved) this.#http2(done, again + 1);
-      else done(error.message, false);
+      else done(error.message, false, this.#locals.get(session));
     });
     let whole = false;
     stream.on('end', () => (whole = true));
-    stream.on('close', () => (moved ? undefined : done(whole && status !== '' ? status : 'cut', whole && status === '200')));
+    stream.on('close', () => (moved ? undefined : done(whole && status !== '' ? status : 'cut', whole && status === '200', this.#locals.get(session))));
     stream.resume();
   }
 
@@ -181,12 +196,13 @@ export class MixedLoad {
     if (present !== undefined && !present.closed && !present.destroyed) return present;
     const session = http2.connect(`http://127.0.0.1:${this.#options.port}`);
     session.on('error', () => undefined);
+    session.on('connect', (_session, socket) => this.#locals.set(session, (socket as net.Socket).localPort));
     session.on('goaway', () => session.close());
     this.#sessions[nth] = session;
     return session;
   }
 
-  #call(done: (what: string, good: boolean) => void): void {
+  #call(done: Done): void {
     const message = Buffer.from('hello');
     this.#grpc.makeUnaryRequest('/test.Echo/Say', asIs, asIs, message, new Metadata(), { deadline: Date.now() + PATIENCE_MS }, (error, answer) => {
       if (error !== null) done(`${error.code} ${error.details}`, false);
@@ -197,6 +213,7 @@ export class MixedLoad {
   async #openSocket(nth: number): Promise<void> {
     const socket = new WebSocket(`ws://127.0.0.1:${this.#options.port}/live`, { headers: { host: this.#options.host } });
     this.#sockets[nth] = socket;
+    socket.once('upgrade', (response) => this.#locals.set(socket, response.socket.localPort));
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve);
       socket.once('error', reject);
@@ -204,14 +221,14 @@ export class MixedLoad {
     socket.on('error', () => undefined);
     socket.on('close', () => {
       if (this.#stopping) return;
-      this.#closed++;
+      this.#closed.push(this.#locals.get(socket));
       // A real client comes again.
       const reopen = (): void => void this.#openSocket(nth).catch(() => setTimeout(() => this.#stopping || reopen(), 50));
       reopen();
     });
   }
 
-  #message(startedAt: number, done: (what: string, good: boolean) => void): void {
+  #message(startedAt: number, done: Done): void {
     const socket = this.#sockets[Math.floor(Math.random() * this.#sockets.length)];
     // Its closing has been counted.
     if (socket === undefined || socket.readyState !== WebSocket.OPEN) return done('not open', true);
@@ -224,7 +241,7 @@ export class MixedLoad {
     const finish = (what: string, good: boolean): void => {
       socket.off('message', onMessage);
       socket.off('close', onClose);
-      done(what, good);
+      done(what, good, this.#locals.get(socket));
     };
     socket.on('message', onMessage);
     socket.once('close', onClose);

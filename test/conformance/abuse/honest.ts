@@ -1,11 +1,11 @@
 // Honest clients of HTTP/1.1 and HTTP/2 that ask all the time while somebody else abuses the proxy: what they lost, on whose
 // connection, and how long they waited for their answers.
 import { once } from 'node:events';
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { ownersOf } from '../../support/sockets.ts';
 
 export interface Loss {
   /** The worker that served the connection; undefined: the connection was cut before its first answer. */
@@ -54,7 +54,7 @@ export function startHonest(port: number, workers: () => readonly number[]): Hon
           const took = performance.now() - began;
           if (body !== 'ok') throw new Error(`the answer was ${JSON.stringify(body.slice(0, 100))}`);
           // Whose it is can be seen once it is answered: until then it may wait to be accepted.
-          worker ??= workerOf(connection.socket.localPort ?? 0, port, workers());
+          worker ??= ownersOf(port, workers()).get(connection.socket.localPort ?? 0);
           answered++;
           const own = waits.get(worker ?? 0);
           if (own === undefined) waits.set(worker ?? 0, [took]);
@@ -85,31 +85,6 @@ export function startHonest(port: number, workers: () => readonly number[]): Hon
       await Promise.all(loops);
     },
   };
-}
-
-/** The worker that holds the other end of a connection from `port` of this machine to the listener. */
-function workerOf(port: number, listener: number, workers: readonly number[]): number | undefined {
-  const hex = (value: number): string => value.toString(16).toUpperCase().padStart(4, '0');
-  const ends = new RegExp(`^ *\\d+: [0-9A-F]+:${hex(listener)} [0-9A-F]+:${hex(port)} `);
-  const inode = readFileSync('/proc/net/tcp', 'utf8').split('\n').find((line) => ends.test(line))?.trim().split(/\s+/)[9];
-  return workers.find((pid) => fdsOf(pid).includes(`socket:[${inode}]`));
-}
-
-function fdsOf(pid: number): readonly string[] {
-  const dir = `/proc/${pid}/fd`;
-  const linkOf = (fd: string): string => {
-    try {
-      return readlinkSync(`${dir}/${fd}`);
-    } catch {
-      return '';
-    }
-  };
-  try {
-    return readdirSync(dir).map(linkOf);
-  } catch {
-    // It has just ended.
-    return [];
-  }
 }
 
 async function connected(port: number): Promise<net.Socket> {

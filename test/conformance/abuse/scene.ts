@@ -10,6 +10,7 @@ import { startBackend } from '../../support/fairlead-backend.ts';
 import { documents, endpoints, ingress, service } from '../../support/fairlead-manifests.ts';
 import { startFairlead } from '../../support/fairlead-run.ts';
 import type { FairleadRun } from '../../support/fairlead-run.ts';
+import { listening } from '../../support/sockets.ts';
 import type { Order } from './attacker.ts';
 import { startHonest } from './honest.ts';
 import type { HonestClients } from './honest.ts';
@@ -90,12 +91,6 @@ function residentMb(pid: number): number {
   }
 }
 
-/** Sockets that listen on a port: each worker has one of its own. */
-function listening(port: number): number {
-  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 0A `;
-  return readFileSync('/proc/net/tcp', 'utf8').split('\n').filter((line) => line.includes(local)).length;
-}
-
 interface Watch {
   growth(): number;
   down(): { readonly one: number; readonly all: number };
@@ -117,7 +112,6 @@ function startWatch(port: number, workers: () => readonly number[]): Watch {
   const look = (): void => {
     const now = performance.now();
     const pids = workers().join();
-    // The table of sockets is long while many connections have just ended, and takes its time.
     const count = pids === steady ? WORKERS : listening(port);
     if (count === WORKERS) steady = pids;
     note('one', count < WORKERS, now);
