@@ -10,14 +10,17 @@ import type { UpstreamReason } from './errors.ts';
 import { requestHead } from './http2-head.ts';
 import type { Http2Line } from './http2-line.ts';
 import type { Http2Pool, LineUser } from './http2-pool.ts';
-import type { Http2Stream, StreamUser } from './http2-stream.ts';
+import type { Http2Stream, Refusal, StreamUser } from './http2-stream.ts';
 import { Http2Upload } from './http2-upload.ts';
 
 /** Interim responses to one request; an endpoint that sends more is broken. */
 const MAX_INTERIM = 100;
-/** Times that a refused request is sent again to the same endpoint: at once, then after ever longer pauses. */
-const MAX_RESENDS = 5;
+/** Times that a request whose stream was refused is sent again to the same endpoint: at once, then after ever longer pauses. */
+const MAX_RESENDS = 7;
 const RESEND_PAUSE_MS = 5;
+const MAX_PAUSE_MS = 80;
+/** Times that it is sent again, at once, because a connection ended before anybody looked at it: a busy endpoint ends many. */
+const MAX_MOVES = 20;
 
 export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable {
   readonly #pool: Http2Pool;
@@ -33,6 +36,7 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   /** The connection had carried other requests before this one. */
   #reused = false;
   #resends = 0;
+  #moves = 0;
   #interim = 0;
   #headSeen = false;
   /** The client sends its body when the endpoint says 100. */
@@ -150,12 +154,12 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
     this.#handler.onEnd(trailers);
   }
 
-  onFailure(error: ProxyError, refused: boolean): void {
+  onFailure(error: ProxyError, refused: Refusal): void {
     const answered = this.#stream?.answered === true;
     this.#stream = undefined;
     this.#dropUpload();
-    if (refused && this.#mayResend()) {
-      this.#resend();
+    if (refused !== undefined && this.#mayResend(refused)) {
+      this.#resend(refused);
       return;
     }
     // Connections are closed by the other side at any time: then nobody has looked at the request, perhaps.
@@ -179,20 +183,22 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   }
 
   /** The endpoint is still the one that is meant, and all of the request can be had again. */
-  #mayResend(): boolean {
+  #mayResend(refused: Refusal): boolean {
     const { body } = this.#request;
-    return this.#resends < MAX_RESENDS && !this.#pool.closing && (body === undefined || !body.started);
+    const left = refused === 'stream' ? this.#resends < MAX_RESENDS : this.#moves < MAX_MOVES;
+    return left && !this.#pool.closing && (body === undefined || !body.started);
   }
 
-  #resend(): void {
+  #resend(refused: Refusal): void {
     this.#deadline.clear();
-    const nth = this.#resends++;
+    const nth = refused === 'stream' ? this.#resends++ : 0;
+    if (refused === 'connection') this.#moves++;
     if (nth === 0) {
       this.#enqueue();
       return;
     }
     this.#awaiting = 'resend';
-    this.#deadline.set(RESEND_PAUSE_MS * 2 ** nth);
+    this.#deadline.set(Math.min(MAX_PAUSE_MS, RESEND_PAUSE_MS * 2 ** nth));
   }
 
   #fail(error: ProxyError): void {

@@ -242,7 +242,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
     for (const stream of this.#streams.values()) {
       if (stream.id <= lastStream) continue;
       this.#forget(stream);
-      stream.fail(failure('UpstreamRemoteReset', text, 'yes'), true);
+      stream.fail(failure('UpstreamRemoteReset', text, 'yes'), 'connection');
     }
     this.#endIfOver();
   }
@@ -386,7 +386,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
     for (const stream of this.#streams.values()) {
       this.#forget(stream);
       const unsent = stream.id >= this.#unsentFrom;
-      stream.fail(unsent ? { ...error, retry: 'yes' } : error, unsent);
+      stream.fail(unsent ? { ...error, retry: 'yes' } : error, unsent ? 'connection' : undefined);
     }
   }
 

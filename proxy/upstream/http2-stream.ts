@@ -6,6 +6,9 @@ import { CODE, MAX_WINDOW, codeName } from '../http2/frames.ts';
 import { failure } from './errors.ts';
 import { responseHead } from './http2-head.ts';
 
+/** Who says that the request was not looked at: the endpoint of this stream, or the end of the connection; undefined: nobody. */
+export type Refusal = 'stream' | 'connection' | undefined;
+
 /** Told of the response: exactly one of `onEnd` and `onFailure` comes last, unless it cancels the stream. */
 export interface StreamUser {
   /** 1xx other than 101. */
@@ -13,8 +16,8 @@ export interface StreamUser {
   onHead(status: number, headers: RawHeaders): void;
   onData(chunk: Buffer): void;
   onEnd(trailers: RawHeaders): void;
-  /** `refused`: the endpoint says that it has not looked at the request, so that it can be sent again, whatever its method (RFC 9113 §8.7). */
-  onFailure(error: ProxyError, refused: boolean): void;
+  /** `refused`: the endpoint has not looked at the request, so that it can be sent again, whatever its method (RFC 9113 §8.7). */
+  onFailure(error: ProxyError, refused: Refusal): void;
   /** `write` may be called again. */
   onDrain(): void;
   /** All of the request was given to the connection. */
@@ -238,11 +241,11 @@ export class Http2Stream {
       return;
     }
     const refused = code === CODE.REFUSED_STREAM && !this.answered;
-    this.fail(failure('UpstreamRemoteReset', `the endpoint reset the stream: ${codeName(code)}`, refused ? 'yes' : 'no'), refused);
+    this.fail(failure('UpstreamRemoteReset', `the endpoint reset the stream: ${codeName(code)}`, refused ? 'yes' : 'no'), refused ? 'stream' : undefined);
   }
 
   /** Nothing more will come. A response that is complete is not concerned. */
-  fail(error: ProxyError, refused: boolean): void {
+  fail(error: ProxyError, refused?: Refusal): void {
     if (this.#remoteClosed) return;
     this.#remoteClosed = true;
     this.#localClosed = true;
@@ -294,7 +297,7 @@ export class Http2Stream {
 
   #malformed(text: string, code: number = CODE.PROTOCOL_ERROR): void {
     this.#reset(code);
-    this.fail(failure('UpstreamProtocolError', text), false);
+    this.fail(failure('UpstreamProtocolError', text));
   }
 
   #reset(code: number): void {

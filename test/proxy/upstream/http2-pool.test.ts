@@ -180,7 +180,7 @@ function suite(transport: Http2Transport): void {
     t.is(streams.length, 3, 'and the first one is not sent twice');
   });
 
-  test('what an endpoint refused is sent again with its body, five times at most', async (t) => {
+  test('what an endpoint refused is sent again with its body, seven times at most', async (t) => {
     let refusals = 3;
     const { raw, upstream } = await http2To(t, transport, (stream, connection) => {
       if (refusals-- > 0) connection.write(reset(stream, REFUSED_STREAM));
@@ -193,8 +193,24 @@ function suite(transport: Http2Transport): void {
     refusals = 100;
     const never = await send(upstream, cluster, raw.endpoint).over;
     t.like(never.error, { reason: 'UpstreamRemoteReset', status: 502, retry: 'yes' });
-    t.is(raw.streams().length, 10);
+    t.is(raw.streams().length, 4 + 8);
     t.is(raw.connections.length, 1);
+  });
+
+  test('a request whose connections end before it is looked at is moved to the next one, oftener than a refused stream is sent again', async (t) => {
+    let endings = 12;
+    const { raw, upstream } = await http2To(t, transport, (stream, connection) => {
+      if (endings-- > 0) connection.goaway(0);
+      else connection.write(head(stream), data(stream, 'ok', true));
+    }, { on: 'complete' });
+    const got = await send(upstream, cluster, raw.endpoint, { method: 'POST', body: new ReplayBody(readyBody('hello')) }).over;
+    t.is(got.error, undefined);
+    t.is(raw.connections.length, 13);
+
+    endings = 100;
+    const never = await send(upstream, cluster, raw.endpoint).over;
+    t.like(never.error, { reason: 'UpstreamRemoteReset', status: 502, retry: 'yes' });
+    t.is(raw.connections.length, 13 + 20);
   });
 
   test('a body that cannot be had again is not sent again', async (t) => {
