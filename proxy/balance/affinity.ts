@@ -5,11 +5,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Endpoint } from '../table/cluster.ts';
 
-/** ingress-nginx's name of an upstream: `<namespace>-<service>-<port as written>`. */
-export function upstreamName(namespace: string, service: string, port: string): string {
-  return `${namespace}-${service}-${port}`;
-}
-
 /** Key of one endpoint, for persistent mode. */
 export function endpointKey(upstream: string, endpoint: Endpoint): string {
   const host = endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address;

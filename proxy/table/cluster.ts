@@ -69,9 +69,14 @@ export type KeyPart =
   | { readonly type: 'Header' | 'Cookie' | 'QueryParam'; readonly name: string }
   /**
    * `Host` is the hostname, lower-case and without port, `Authority` what the client wrote; `RequestTarget` is path and query as sent on,
-   * `Path` the canonical path, `Query` what follows its `?`.
+   * `Path` the canonical path, `Query` what follows its `?` (`QueryMark`: the `?` itself, if something follows), `EscapedTarget` the
+   * target with every octet but unreserved ones percent-encoded. `Port` is the one that the client connected to.
    */
-  | { readonly type: 'ClientAddress' | 'Host' | 'Authority' | 'Path' | 'Query' | 'RequestTarget' | 'Method' | 'Scheme' };
+  | { readonly type: 'ClientAddress' | 'Host' | 'Authority' | 'Path' | 'Query' | 'QueryMark' | 'RequestTarget' | 'EscapedTarget' | 'Method' | 'Scheme' | 'Port' | 'RequestId' }
+  /** Who the client says it is: the user of Basic authentication (RFC 7617), the subject of its certificate (RFC 2253). Neither is checked here. */
+  | { readonly type: 'BasicUser' | 'CertificateSubject' }
+  /** What the request met: the hostname of its virtual host, the path and the origin's name of its route, the name of this machine. */
+  | { readonly type: 'VirtualHost' | 'RoutePath' | 'RouteOwner' | 'ProxyHostname' };
 
 /**
  * Session affinity by a cookie, with the values of ingress-nginx's (proxy/balance/affinity.ts). `Persistent`: the cookie names the endpoint,

@@ -52,6 +52,10 @@ test('body size, retries, Host and stickiness follow their annotations, and a ch
   await eventually('the Host is the annotation\'s', async () => (await ask('host', { headers: { 'x-tenant': 'blue' } })).body === 'a inner.blue.example');
   for (let nth = 0; nth < 8; nth++) t.is((await ask('host', { headers: { 'x-tenant': 'blue' } })).status, 200);
 
+  // The pattern of service meshes.
+  run.write('host.yaml', documents(annotated('host', { 'upstream-vhost': '$service_name.$namespace.svc.cluster.local' }, 'host'), service('host'), endpoints('host', a)));
+  await eventually('the Host is the Service\'s', async () => (await ask('host')).body === 'a host.shop.svc.cluster.local');
+
   run.write('sticky.yaml', documents(annotated('sticky', { affinity: 'cookie', 'session-cookie-name': 'route', 'session-cookie-max-age': '60' }, 'sticky'), service('sticky'), endpoints('sticky', a, b)));
   const cookie = await eventually('a cookie is set', async () => (await ask('sticky')).headers['set-cookie']?.[0]);
   t.regex(cookie, /^route=[0-9a-f]{32}\|[0-9a-f]{32}; Max-Age=60; Path=\/; HttpOnly$/);

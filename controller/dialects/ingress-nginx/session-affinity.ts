@@ -1,11 +1,11 @@
 // `affinity: cookie`, `affinity-mode` and `session-cookie-*`: the requests of one client stay with one endpoint. Cookies are
 // ingress-nginx's, so that sessions survive a migration. Only routes of Ingresses with affinity begin sessions.
 import type { CookieAffinity, SessionCookie } from '../../../proxy/table/cluster.ts';
-import type { BackendRef, RouteIntent } from '../../model/translation.ts';
+import type { RouteIntent } from '../../model/translation.ts';
 import type { Annotations } from './annotations.ts';
 import { allOf, onEveryForward } from './group.ts';
 import type { AnnotationGroup } from './group.ts';
-import { withUpstream } from './upstream.ts';
+import { upstreamName, withUpstream } from './upstream.ts';
 import { basic, bool, int, oneOf, oneOfIgnoringCase, url, withoutSpaces } from './values.ts';
 
 export const sessionAffinity: AnnotationGroup = {
@@ -44,11 +44,6 @@ function readCookie(annotations: Annotations): SessionCookie {
     ...(annotations.read('session-cookie-conditional-samesite-none', bool, 'default') === true && { omitNoneWhereMisread: true }),
     ...(annotations.read('session-cookie-secure', bool, 'default') === true && { secure: true }),
   };
-}
-
-/** ingress-nginx's name of an upstream, with the port as it was written. */
-function upstreamName({ namespace, service, port }: BackendRef): string {
-  return `${namespace}-${service}-${port ?? ''}`;
 }
 
 /** The path of the rule, as far as a cookie's Path can hold it (RFC 6265 §4.1.1). */

@@ -2,7 +2,7 @@
 // for the same key. Beats `load-balance`; sessions beat it.
 import type { ConsistentHash } from '../../../proxy/table/cluster.ts';
 import type { AnnotationGroup } from './group.ts';
-import { template } from './template.ts';
+import { forBackend, template } from './template.ts';
 import { withUpstream } from './upstream.ts';
 import { bool, int, variables, withoutSpaces } from './values.ts';
 import type { Parser } from './values.ts';
@@ -24,7 +24,9 @@ export const upstreamHash: AnnotationGroup = {
     const subset = annotations.read('upstream-hash-by-subset', bool, 'deny') ?? false;
     const subsetSize = annotations.read('upstream-hash-by-subset-size', subsetSizes, 'deny') ?? DEFAULT_SUBSET;
     if (key === undefined) return undefined;
-    const loadBalancer: ConsistentHash = { type: 'ConsistentHash', key, ...(subset && { subsetSize }) };
-    return withUpstream({ loadBalancer });
+    return withUpstream((backend) => {
+      const loadBalancer: ConsistentHash = { type: 'ConsistentHash', key: forBackend(key, backend), ...(subset && { subsetSize }) };
+      return { loadBalancer };
+    });
   },
 };

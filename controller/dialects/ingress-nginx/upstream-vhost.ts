@@ -1,14 +1,19 @@
 // `upstream-vhost`: the Host that endpoints get, which may be made of the request. X-Forwarded-Host stays the client's.
-import { withSettings } from './group.ts';
+import { onEveryForward } from './group.ts';
 import type { AnnotationGroup } from './group.ts';
-import { template } from './template.ts';
+import { forBackend, template } from './template.ts';
 import { regexCharacters } from './values.ts';
 
 export const upstreamVhost: AnnotationGroup = {
   name: 'UpstreamVhost',
   reads: ['upstream-vhost'],
   effect: (annotations) => {
-    const upstreamHost = annotations.read('upstream-vhost', template(regexCharacters), 'deny');
-    return upstreamHost === undefined ? undefined : withSettings({ upstreamHost });
+    const written = annotations.read('upstream-vhost', template(regexCharacters), 'deny');
+    if (written === undefined) return undefined;
+    return onEveryForward((action) => {
+      // An Ingress names one Service per route; its other backends are the same one, spoken to in another way.
+      const [backend] = action.backends;
+      return backend === undefined ? action : { ...action, settings: { ...action.settings, upstreamHost: forBackend(written, backend) } };
+    });
   },
 };

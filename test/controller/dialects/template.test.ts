@@ -2,7 +2,7 @@
 import test from 'ava';
 import { nextUpstream } from '../../../controller/dialects/ingress-nginx/next-upstream.ts';
 import { seconds, secondsOrNone } from '../../../controller/dialects/ingress-nginx/seconds.ts';
-import { template } from '../../../controller/dialects/ingress-nginx/template.ts';
+import { forBackend, template } from '../../../controller/dialects/ingress-nginx/template.ts';
 import { any, regexCharacters, variables } from '../../../controller/dialects/ingress-nginx/values.ts';
 
 for (const [text, parts] of [
@@ -16,14 +16,44 @@ for (const [text, parts] of [
   ['$http_host', [{ type: 'Authority' }]],
   ['$args', [{ type: 'Query' }]],
   ['$request_method$scheme', [{ type: 'Method' }, { type: 'Scheme' }]],
+  ['$is_args$args', [{ type: 'QueryMark' }, { type: 'Query' }]],
+  ['$escaped_request_uri', [{ type: 'EscapedTarget' }]],
+  ['$remote_user', [{ type: 'BasicUser' }]],
+  ['$ssl_client_s_dn', [{ type: 'CertificateSubject' }]],
+  ['$request_id$req_id', [{ type: 'RequestId' }, { type: 'RequestId' }]],
+  ['$server_name', [{ type: 'VirtualHost' }]],
+  ['$server_port', [{ type: 'Port' }]],
+  ['$content_type$content_length', [{ type: 'Header', name: 'content-type' }, { type: 'Header', name: 'content-length' }]],
+  ['$proxy_add_x_forwarded_for', [{ type: 'Header', name: 'x-forwarded-for' }]],
+  ['$location_path$ingress_name', [{ type: 'RoutePath' }, { type: 'RouteOwner' }]],
+  ['$hostname', [{ type: 'ProxyHostname' }]],
   ['constant', [{ type: 'Literal', value: 'constant' }]],
 ] as const) {
   test(`${text} is understood`, (t) => t.deepEqual(template(variables)(text), { value: parts as never }));
 }
 
-for (const text of ['$', '$$', '${}', '${host', '$remote_user', '$http_', '$cookie_', '$arg_', '$__proto__', '$hosts', '$upstream_addr', '$1', 'a$-b']) {
+for (const text of ['$', '$$', '${}', '${host', '$remote_users', '$http_', '$cookie_', '$arg_', '$__proto__', '$hosts', '$upstream_addr', '$1', 'a$-b']) {
   test(`${text} is refused: an empty text in its place would send everything to one endpoint`, (t) => t.true('wrong' in template(any)(text)));
 }
+
+const backend = { namespace: 'shop', service: 'web', port: 'http', weight: 1, origin: { kind: 'Ingress', namespace: 'shop', name: 'a' } };
+
+for (const [text, parts] of [
+  ['$service_name.$namespace.svc.cluster.local', [{ type: 'Literal', value: 'web.shop.svc.cluster.local' }]],
+  ['$service_port', [{ type: 'Literal', value: 'http' }]],
+  ['$host.$proxy_upstream_name', [{ type: 'Host' }, { type: 'Literal', value: '.shop-web-http' }]],
+] as const) {
+  test(`${text} is filled in from the backend`, (t) => {
+    const parsed = template(regexCharacters)(text);
+    t.deepEqual('value' in parsed ? forBackend(parsed.value, backend) : parsed, parts as never);
+  });
+}
+
+test('who writes an unknown variable is told every known one', (t) => {
+  const parsed = template(variables)('$nonsense');
+  const wrong = 'wrong' in parsed ? parsed.wrong : '';
+  for (const name of 'host scheme request_uri args is_args remote_user request_id server_name namespace ingress_name service_name location_path'.split(' ')) t.true(wrong.includes(`$${name} `), name);
+});
 
 test('characters are checked first', (t) => {
   t.true('wrong' in template(variables)('$host.example'));
