@@ -4,10 +4,10 @@ import { createServer } from 'node:net';
 import type { Listener } from '../proxy/table/listener.ts';
 import type { Settings } from './settings.ts';
 
-type ListenerSettings = Pick<Settings, 'bind' | 'httpPort' | 'httpsPort' | 'trustedProxies'> & Partial<Pick<Settings, 'tls' | 'proxyProtocol' | 'proxyProtocolFrom'>>;
+type ListenerSettings = Pick<Settings, 'bind' | 'httpPort' | 'httpsPort' | 'trustedProxies'> & Partial<Pick<Settings, 'tls' | 'proxyProtocol' | 'proxyProtocolFrom' | 'trustedHops'>>;
 
-export function listenersOf({ bind, httpPort, httpsPort, trustedProxies, tls, proxyProtocol = false, proxyProtocolFrom }: ListenerSettings): readonly Listener[] {
-  const common = { address: bind, proxyProtocol, ...(proxyProtocolFrom !== undefined && { proxyProtocolFrom }), trustedProxies };
+export function listenersOf({ bind, httpPort, httpsPort, trustedProxies, trustedHops, tls, proxyProtocol = false, proxyProtocolFrom }: ListenerSettings): readonly Listener[] {
+  const common = { address: bind, proxyProtocol, ...(proxyProtocolFrom !== undefined && { proxyProtocolFrom }), trustedProxies, ...(trustedHops !== undefined && { trustedHops }) };
   return [
     { ...common, name: 'http', port: httpPort, protocol: 'HTTP' },
     // The pipeline names the certificate.

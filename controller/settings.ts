@@ -80,6 +80,8 @@ export interface Settings extends ReadingSettings, ConnectionSettings {
   readonly workers: number;
   /** CIDRs of the peers whose X-Forwarded-* fields are believed. */
   readonly trustedProxies: readonly string[];
+  /** How many proxies stand in front; absent: who is one, is told by address alone. */
+  readonly trustedHops?: number;
   /** `stdout`, `off` or a file. */
   readonly accessLog: string;
   readonly logLevel: LogLevel;

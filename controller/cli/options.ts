@@ -13,7 +13,7 @@ import type { TlsReadingValues, TlsValues } from './tls-options.ts';
 import { LOG_LEVELS, frozen } from '../settings.ts';
 import type { LogLevel, ReadingSettings, Settings } from '../settings.ts';
 import {
-  defaultAddress, listOf, readAddress, readBoolean, readCidr, readCount, readCountOrNone, readDnsServer, readDuration, readHeadSize, readName, readObjectName, readPath,
+  defaultAddress, listOf, readAddress, readBoolean, readCidr, readCount, readCountOrNone, readDnsServer, readDuration, readHeadSize, readHops, readName, readObjectName, readPath,
   readPort, readSize, readTimeout, readWorkers,
 } from './values.ts';
 
@@ -38,6 +38,7 @@ export interface RunValues extends ReadingValues, KubeValues, ForwardingValues, 
   readonly adminPort: number;
   readonly workers: number;
   readonly trustedProxies?: readonly string[];
+  readonly trustedHops: number;
   readonly accessLog: string;
   readonly logLevel: LogLevel;
   readonly shutdownDelay: number;
@@ -88,6 +89,7 @@ export function runOptions(): readonly Option[] {
     flag(LISTENING, '--bind <address>', 'address to listen on; :: means all, 0.0.0.0 all of IPv4', readAddress, defaultAddress()),
     flag(LISTENING, '--admin-bind <address>', 'address of the admin port (default: as --bind)', readAddress),
     flag(LISTENING, '--trusted-proxies <cidrs>', 'peers whose X-Forwarded-* fields are believed (default: nobody\'s are)', listOf(readCidr)),
+    flag(LISTENING, '--trusted-hops <count>', 'proxies that every request comes through; with --trusted-proxies the peer must be one of those too; 0: not counted', readHops, 0),
     ...tlsOptions(),
     flag(LIMITS, '--max-header-size <size>', 'longest request head', readHeadSize, 32 * 1024, '32k'),
     flag(LIMITS, '--max-body-size <size>', 'largest request body; 0: no limit', readSize, 0),
@@ -137,6 +139,7 @@ export function settingsOf(args: readonly string[]): Settings {
 /** Throws a Failure if flags contradict each other. */
 export function runSettings(values: RunValues): Settings {
   checkPortsDiffer(values);
+  checkProxiesAreNamed(values);
   const manifests = values.manifests ?? [];
   const kube = kubeSettings(values, manifests.length > 0, values.ingressClass);
   return frozen({
@@ -152,6 +155,7 @@ export function runSettings(values: RunValues): Settings {
     adminPort: values.adminPort,
     workers: values.workers,
     trustedProxies: [...(values.trustedProxies ?? [])],
+    ...(values.trustedHops > 0 && { trustedHops: values.trustedHops }),
     accessLog: values.accessLog,
     logLevel: values.logLevel,
     shutdownDelayMs: values.shutdownDelay,
@@ -186,4 +190,10 @@ function checkPortsDiffer({ httpPort, httpsPort, adminPort }: RunValues): void {
     if (port !== 0 && other !== undefined) throw new Failure(2, `${other} and ${name} are both ${port}: each needs a port of its own`);
     flags.set(port, name);
   }
+}
+
+/** Proxies that are only counted look like clients, and a handful of them would soon have as many connections as one client may. */
+function checkProxiesAreNamed({ trustedHops, trustedProxies, connectionsPerAddress }: RunValues): void {
+  if (trustedHops === 0 || connectionsPerAddress === 0 || (trustedProxies ?? []).length > 0) return;
+  throw new Failure(2, '--connections-per-address with --trusted-hops needs --trusted-proxies: without their addresses the proxies in front would be limited like one client');
 }

@@ -75,6 +75,12 @@ export function readCountOrNone(text: string): number {
   return Number(text);
 }
 
+/** Proxies in a row; 0: they are not counted. */
+export function readHops(text: string): number {
+  if (!/^\d{1,2}$/.test(text)) throw new InvalidArgumentError('Allowed: a whole number from 0 to 99.');
+  return Number(text);
+}
+
 export function readBoolean(text: string): boolean {
   if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('Allowed: true or false.');
   return text === 'true';

@@ -35,6 +35,7 @@ export function clientOfConnection(facts: ConnectionFacts, trust: TrustedProxies
     scheme: facts.encrypted || proxied?.localPort === 443 ? 'https' : 'http',
     localPort: proxied?.localPort ?? (facts.encrypted ? 443 : facts.localPort),
     tls: facts.tls,
+    ...(trust.hops !== undefined && { hops: trust.hops }),
   };
 }
 
@@ -47,11 +48,13 @@ export function plainAddress(address: string): string {
 export function clientOf(client: Client, headers: RawHeaders, trust: TrustedProxies): Client {
   if (!client.trusted) return client;
   const chain = getJoinedField(headers, 'x-forwarded-for');
+  const counted = client.hops === undefined ? undefined : behindHops(chain, client.hops);
+  if (client.hops !== undefined && counted === undefined) return { ...client, trusted: false };
   const forwardedScheme = schemeOf(firstItem(getField(headers, 'x-forwarded-proto')));
   const port = forwardedPort(headers);
   if (chain === undefined && forwardedScheme === undefined && port === undefined) return client;
   const scheme = forwardedScheme ?? client.scheme;
-  const address = chain === undefined ? client.address : originOf(chain, client.address, trust);
+  const address = counted ?? (chain === undefined ? client.address : originOf(chain, client.address, trust));
   return {
     address,
     // The port of an address further away is not known.
@@ -61,24 +64,33 @@ export function clientOf(client: Client, headers: RawHeaders, trust: TrustedProx
     scheme,
     localPort: port ?? (scheme === client.scheme ? client.localPort : scheme === 'https' ? 443 : 80),
     tls: client.tls,
+    ...(client.hops !== undefined && { hops: client.hops }),
   };
 }
 
 /** Walks X-Forwarded-For from the right, from each trusted proxy to whom it got the request from. What is no address ends the walk. */
 function originOf(chain: string, nearest: string, trust: TrustedProxies): string {
   let address = nearest;
-  let left = trust.hops ?? Number.POSITIVE_INFINITY;
   let end = chain.length;
-  while (end > 0 && left > 0) {
-    if (trust.hops === undefined && !trust.includes(address)) break;
+  while (end > 0 && trust.includes(address)) {
     const comma = chain.lastIndexOf(',', end - 1);
     const next = itemAddress(chain.slice(comma + 1, end));
     if (next === undefined) break;
     address = next;
-    left--;
     end = comma;
   }
   return address;
+}
+
+/**
+ * Whom the first of this many proxies got the request from: each of them has added one entry to X-Forwarded-For. Undefined: there are
+ * fewer, or one of them is no address, so the request did not come through all of them.
+ */
+function behindHops(chain: string | undefined, hops: number): string | undefined {
+  const items = chain?.split(',') ?? [];
+  if (hops < 1 || items.length < hops) return undefined;
+  const addresses = items.slice(-hops).map(itemAddress);
+  return addresses.includes(undefined) ? undefined : addresses[0];
 }
 
 /** Some proxies say `wss` and `ws` of WebSockets. Undefined: it is neither. */
@@ -129,8 +141,9 @@ export function requestedAuthority(client: Client, request: Pick<Request, 'autho
  * The id of a request: a trusted peer's X-Request-ID if it is one field of at most 128 visible ASCII characters, else a new one of 32
  * hexadecimal digits.
  */
-export function requestId(headers: RawHeaders, client: Pick<Client, 'trusted'>): string {
+export function requestId(headers: RawHeaders, client: Pick<Client, 'trusted' | 'hops'>): string {
   if (!client.trusted) return newRequestId();
+  if (client.hops !== undefined && behindHops(getJoinedField(headers, 'x-forwarded-for'), client.hops) === undefined) return newRequestId();
   const sent = getJoinedField(headers, 'x-request-id');
   return sent !== undefined && sent.length <= 128 && VISIBLE.test(sent) ? sent : newRequestId();
 }

@@ -1,4 +1,6 @@
 // Whom a listener believes: the CIDRs of the proxies in front of it, or a number of hops, or both. Built once per listener.
+// A number says that nobody can reach this listener but through so many proxies; where that is not so, whoever connects
+// directly can write himself any address. With CIDRs as well, only those peers are believed, and then counted.
 import { BlockList, isIP, isIPv6 } from 'node:net';
 
 /** `10.0.0.0/8`, `::1/128`, or a bare address. Undefined: it is malformed. */

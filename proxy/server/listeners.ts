@@ -112,7 +112,7 @@ export class Listeners {
     const open: Open = {
       listener,
       server,
-      trust: new TrustedProxies(listener.trustedProxies),
+      trust: new TrustedProxies(listener.trustedProxies, listener.trustedHops),
       tls: this.#tlsServers(listener, () => open),
       balancers: listener.proxyProtocol ? new TrustedProxies(listener.proxyProtocolFrom ?? EVERYBODY) : undefined,
       port: 0,

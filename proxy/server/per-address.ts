@@ -1,5 +1,5 @@
 // How many connections each client address has, so that one of them cannot take all of a worker's. Trusted proxies stand
-// for many clients and may have as many as they like.
+// for many clients and may have as many as they like; those that are only counted, and not named, cannot be told from clients.
 import type { Socket } from 'node:net';
 import type { TrustedProxies } from '../http/trust.ts';
 
@@ -14,7 +14,7 @@ export class PerAddress {
 
   /** False: the address has as many as it may, and the connection has been reset. */
   admit(socket: Socket, address: string, trust: TrustedProxies): boolean {
-    if (this.#most === 0 || trust.believes(address)) return true;
+    if (this.#most === 0 || trust.includes(address)) return true;
     const count = this.#counts.get(address) ?? 0;
     if (count >= this.#most) {
       socket.resetAndDestroy();

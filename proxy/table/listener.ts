@@ -14,6 +14,11 @@ export interface Listener {
   readonly proxyProtocolFrom?: readonly string[];
   /** CIDRs of peers whose `X-Forwarded-*` are believed. Empty: nobody is. */
   readonly trustedProxies: readonly string[];
+  /**
+   * How many proxies that write X-Forwarded-For stand in front, from 1; absent: who one is, is told by address alone. Counted from the right, and
+   * nothing forwarded is believed of a request that has fewer entries. With `trustedProxies` empty every peer is taken for one of them.
+   */
+  readonly trustedHops?: number;
   /** HTTPS only. */
   readonly tls?: ListenerTls;
 }

@@ -56,6 +56,7 @@ const BAD: readonly (readonly [(text: string) => unknown, readonly string[]])[] 
   [values.readTimeout, ['0', '0ms', 'x']],
   [values.readSize, ['', '-1', '1t', '1.5m', '9999999999999']],
   [values.readHeadSize, ['0', '100', '2m']],
+  [values.readHops, ['-1', '100', '1.5', '']],
   [values.readCount, ['0', '-1', '1.5', '']],
   [values.readAddress, ['localhost', '1.2.3', '1.2.3.4/8', '']],
   [values.readCidr, ['10.0.0.0/33', '10.0.0.0/', 'fd00::/129', '10.0.0.0/8/8', 'example.com', '']],

@@ -51,9 +51,30 @@ test('a number of hops counts entries instead of asking who they are', (t) => {
   };
   t.is(walk('1.1.1.1, 2.2.2.2, 3.3.3.3', 1), '3.3.3.3');
   t.is(walk('1.1.1.1, 2.2.2.2, 3.3.3.3', 2), '2.2.2.2');
-  t.is(walk('3.3.3.3', 2), '3.3.3.3');
+  t.is(walk('3.3.3.3', 2), '192.0.2.1', 'it did not come through both');
+  t.is(walk('1.1.1.1, unknown', 1), '192.0.2.1');
+  t.is(walk('1.1.1.1, unknown, 3.3.3.3', 2), '192.0.2.1');
   t.is(walk('3.3.3.3', 0), '192.0.2.1', 'no hops, no trust');
   t.is(walk('3.3.3.3', 1, ['10.0.0.0/8']), '192.0.2.1', 'with addresses given, the peer must be one of them');
+});
+
+test('of a request that did not come through all counted proxies nothing is believed', (t) => {
+  const trust = new TrustedProxies([], 2);
+  for (const [chain, believed] of [['6.6.6.6', false], ['', false], ['3.3.3.3, 4.4.4.4', true]] as const) {
+    const headers = ['X-Forwarded-For', chain, 'X-Forwarded-Proto', 'https', 'X-Forwarded-Port', '8443', 'X-Forwarded-Host', 'evil', 'X-Request-ID', 'mine', 'X-Forwarded-User', 'admin'];
+    const connection = connected('192.0.2.1', trust);
+    const client = clientOf(connection, headers, trust);
+    t.is(client.trusted, believed);
+    const id = requestId(headers, connection);
+    t.is(id === 'mine', believed);
+    const seen = told(client, headers, id);
+    t.is(seen.get('x-forwarded-proto'), believed ? 'https' : 'http');
+    t.is(seen.get('x-forwarded-port'), believed ? '8443' : '8080');
+    t.is(seen.get('x-forwarded-host'), believed ? 'evil' : 'shop.example.com:8080');
+    t.is(seen.get('x-real-ip'), believed ? '3.3.3.3' : '192.0.2.1');
+    t.is(seen.has('x-forwarded-user'), believed);
+    t.is(requestedAuthority(client, { authority: 'a.example', headers: ['X-Forwarded-Host', 'evil'] }), believed ? 'evil' : 'a.example');
+  }
 });
 
 test('scheme and port of a trusted peer are believed if they make sense', (t) => {
