@@ -13,7 +13,7 @@ const COPIED_BYTES = 4096;
 export interface WriterHost {
   /** What was given is about to leave; more may be given. */
   beforeWrite(): void;
-  /** It has left, and there may be room for more. */
+  /** It has left, and there may be room for more; if the socket is not writable now, nothing of it has left. */
   afterWrite(): void;
 }
 
@@ -92,9 +92,14 @@ export class FrameWriter {
     return putFields(into, putFields(into, at, fields), more);
   }
 
-  /** DATA of one frame. */
+  /** DATA in as many frames as it takes. */
   data(stream: number, data: Buffer, endStream: boolean): void {
-    const flags = endStream ? FLAG.END_STREAM : 0;
+    let rest = data;
+    for (; rest.length > MAX_FRAME_BYTES; rest = rest.subarray(MAX_FRAME_BYTES)) this.#frame(stream, rest.subarray(0, MAX_FRAME_BYTES), 0);
+    this.#frame(stream, rest, endStream ? FLAG.END_STREAM : 0);
+  }
+
+  #frame(stream: number, data: Buffer, flags: number): void {
     const { length } = data;
     if (length <= COPIED_BYTES) {
       const at = this.#reserve(FRAME_HEAD_BYTES + length);

@@ -6,6 +6,8 @@ import type net from 'node:net';
 import type { ProxyError, RawHeaders } from '../http/exchange.ts';
 import { NO_TABLE, encodeFields } from '../http2/hpack-encoder.ts';
 import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_WINDOW, PREFACE, SETTING, codeName, frame, goawayFrame, headersFrames, numberFrame, settingsFrame } from '../http2/frames.ts';
+import { FrameWriter } from '../http2/writer.ts';
+import type { WriterHost } from '../http2/writer.ts';
 import { readDirectly } from '../net/direct-read.ts';
 import { hearOut } from '../net/hear-out.ts';
 import type { Connected } from './connector.ts';
@@ -13,22 +15,12 @@ import { Deadline } from './deadline.ts';
 import type { Expirable } from './deadline.ts';
 import { failure } from './errors.ts';
 import { Keepalive } from './http2-keepalive.ts';
-import type { KeepaliveOptions, Watched } from './http2-keepalive.ts';
+import type { Watched } from './http2-keepalive.ts';
+import type { LineOptions } from './http2-line-options.ts';
 import { Http2Receiver, Http2Violation } from '../http2/receiver.ts';
 import type { ReceiverEvents } from '../http2/receiver.ts';
 import { Http2Stream, STREAM_WINDOW } from './http2-stream.ts';
 import type { StreamLine, StreamUser } from './http2-stream.ts';
-import { Http2Writer } from './http2-writer.ts';
-
-export interface LineOptions extends KeepaliveOptions {
-  /** Streams on one connection at a time, where the endpoint does not allow fewer. */
-  readonly maxStreams: number;
-  /** A connection without streams for this long is closed. */
-  readonly lineIdleMs: number;
-  /** Largest response head in bytes. */
-  readonly maxHeadBytes: number;
-  readonly connectTimeoutMs: number;
-}
 
 /** Whoever opens connections. */
 export interface LineOwner {
@@ -47,12 +39,14 @@ const LINE_WINDOW = 4 * 1024 * 1024;
 const MAX_UNREAD_BYTES = 1024 * 1024;
 const MAX_FIELDS = 256;
 const MAX_BLOCK_BYTES = 256 * 1024;
+/** Data that waits for the endpoint's socket, from which on streams keep theirs. */
+const WAITING_BYTES = 64 * 1024;
 /** How long the endpoint may take to close its side of a connection that is over. */
 const LINGER_MS = 1_000;
 
 type State = 'connecting' | 'open' | 'left' | 'closed';
 
-export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable {
+export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHost, Expirable {
   heard = 0;
   readonly #owner: LineOwner;
   readonly #options: LineOptions;
@@ -62,12 +56,12 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
   readonly #waiting = new Set<Http2Stream>();
   #state: State = 'connecting';
   #socket: net.Socket | undefined;
-  #writer: Http2Writer | undefined;
+  #writer: FrameWriter | undefined;
   #keepalive: Keepalive | undefined;
   #limit = 0;
   #nextId = 1;
-  /** From this stream on nothing has left: the connection was broken before. */
-  #unsentFrom = Number.POSITIVE_INFINITY;
+  /** From this stream on nothing has left. */
+  #unwrittenFrom = 1;
   #sendWindow = DEFAULT_WINDOW;
   /** SETTINGS_INITIAL_WINDOW_SIZE of the endpoint. */
   #streamWindow = DEFAULT_WINDOW;
@@ -154,7 +148,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
   }
 
   get room(): number {
-    return this.#writer?.blocked === false ? this.#sendWindow : 0;
+    return this.#writer !== undefined && this.#writer.waiting < WAITING_BYTES ? this.#sendWindow : 0;
   }
 
   awaitRoom(stream: Http2Stream): void {
@@ -288,7 +282,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
       return;
     }
     const receiver = new Http2Receiver(this, { headBytes: this.#options.maxHeadBytes, fields: MAX_FIELDS, blockBytes: MAX_BLOCK_BYTES, preface: false });
-    this.#writer = new Http2Writer(socket, () => this.#nextId, (id) => (this.#unsentFrom = id));
+    this.#writer = new FrameWriter(socket, this);
     socket.on('error', (error) => this.#broken(failure('UpstreamConnectionTermination', error)));
     socket.on('drain', () => this.#flushWaiting());
     const release = readDirectly(socket, (chunk) => this.#receive(socket, receiver, chunk, release));
@@ -321,6 +315,14 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
   #answer(bytes: Buffer): void {
     if (this.#writer !== undefined && this.#writer.waiting > MAX_UNREAD_BYTES) throw new Http2Violation(CODE.ENHANCE_YOUR_CALM, 'questions without an ear for answers');
     this.#write(bytes);
+  }
+
+  beforeWrite(): void {}
+
+  afterWrite(): void {
+    // A failure that is known at once let nothing through; one that comes later may have let a part.
+    if (this.#socket?.writable === true) this.#unwrittenFrom = this.#nextId;
+    this.#flushWaiting();
   }
 
   #flushWaiting(): void {
@@ -368,6 +370,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
   #endSocket(): void {
     const socket = this.#socket;
     if (socket === undefined || socket.writableEnded) return;
+    this.#writer?.flush();
     socket.end();
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   }
@@ -385,7 +388,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, Expirable
     const error = this.#error ?? failure('UpstreamConnectionTermination', 'the endpoint closed the connection');
     for (const stream of this.#streams.values()) {
       this.#forget(stream);
-      const unsent = stream.id >= this.#unsentFrom;
+      const unsent = stream.id >= this.#unwrittenFrom;
       stream.fail(unsent ? { ...error, retry: 'yes' } : error, unsent ? 'connection' : undefined);
     }
   }

@@ -5,7 +5,8 @@ import type { Cluster, Endpoint } from '../table/cluster.ts';
 import type { Connector, SessionStore } from './connector.ts';
 import { failure } from './errors.ts';
 import { Http2Line } from './http2-line.ts';
-import type { LineOptions, LineOwner } from './http2-line.ts';
+import type { LineOwner } from './http2-line.ts';
+import type { LineOptions } from './http2-line-options.ts';
 
 export interface Http2Limits extends Omit<LineOptions, 'connectTimeoutMs'> {
   /** Requests under way at one endpoint. */
