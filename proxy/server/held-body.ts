@@ -2,6 +2,7 @@
 // another one can get all of it again. One that turns out to be larger streams from there on, as any other body does.
 // ingress-nginx: proxy-request-buffering, with a bound on memory in place of files.
 import type { BodySink, BodySource, ProxyError, RawHeaders } from '../http/exchange.ts';
+import { HeldBytes } from '../net/held-bytes.ts';
 
 /** Largest body that is held, in bytes. */
 export const HELD_BYTES = 64 * 1024;
@@ -19,8 +20,7 @@ export class HeldBody implements BodySource, BodySink {
   started = false;
   readonly #source: BodySource;
   readonly #events: HeldBodyEvents;
-  #chunks: Buffer[] = [];
-  #held = 0;
+  readonly #held = new HeldBytes();
   #streams = false;
   #paused = false;
   #sink: BodySink | undefined;
@@ -67,7 +67,7 @@ export class HeldBody implements BodySource, BodySink {
     }
     this.#sink = sink;
     this.#paused = false;
-    for (const chunk of this.#chunks.splice(0)) sink.onData(chunk);
+    for (const chunk of this.#held.splice()) sink.onData(chunk);
     if (this.#error !== undefined) sink.onAbort(this.#error);
     else if (this.#trailers !== undefined) sink.onEnd(this.#trailers);
     else if (!this.#paused) this.#source.resume();
@@ -88,9 +88,8 @@ export class HeldBody implements BodySource, BodySink {
       this.#sink.onData(chunk);
       return;
     }
-    this.#chunks.push(chunk);
-    this.#held += chunk.length;
-    if (this.#streams || this.#held <= HELD_BYTES) return;
+    this.#held.push(chunk);
+    if (this.#streams || this.#held.length <= HELD_BYTES) return;
     this.#streams = true;
     this.#source.pause();
     this.#events.bodyReady();
@@ -102,9 +101,9 @@ export class HeldBody implements BodySource, BodySink {
       this.#sink?.onEnd(trailers);
       return;
     }
-    const [first] = this.#chunks;
-    this.whole = first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks);
-    this.#chunks = [];
+    const pieces = this.#held.splice();
+    const [first] = pieces;
+    this.whole = first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces);
     this.#events.bodyReady();
   }
 
