@@ -1,9 +1,9 @@
 // The body of one HTTP/2 request as a BodySource: handed on as it arrives, held while nobody takes it, within the window of
 // its stream. It is complete only if the client ended the stream, with as many octets as it had declared.
 import type { BodySink, BodySource, ProxyError, RawHeaders } from '../http/exchange.ts';
-import { CODE } from '../http2/frames.ts';
+import { CODE, DEFAULT_WINDOW } from '../http2/frames.ts';
 import { ReceiveWindow } from '../http2/receive-window.ts';
-import { kept } from '../net/kept.ts';
+import { HeldBytes } from '../net/held-bytes.ts';
 import type { Expiring } from '../time/deadlines.ts';
 import type { ServerContext } from './context.ts';
 
@@ -17,9 +17,16 @@ export interface BodyStream {
 }
 
 const WINDOW_BYTES = 256 * 1024;
+const SPARE_WINDOW_BYTES = 256 * 1024;
+const MOST_WINDOW_BYTES = 16 * 1024 * 1024;
 export const GONE: ProxyError = { reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 };
 export const MALFORMED: ProxyError = { reason: 'DownstreamProtocolError', side: 'downstream', retry: 'no', status: 499 };
 const LATE: ProxyError = { reason: 'DownstreamRequestTimeout', side: 'downstream', retry: 'no', status: 408 };
+
+/** What all bodies of a connection may hold: all its streams, each with the window it begins with, and still one has room. */
+export function connectionWindow(streams: number): number {
+  return Math.min(MOST_WINDOW_BYTES, streams * DEFAULT_WINDOW + SPARE_WINDOW_BYTES);
+}
 
 export class Http2Body implements BodySource, Expiring {
   readonly length: number | undefined;
@@ -33,7 +40,7 @@ export class Http2Body implements BodySource, Expiring {
   #awaitsContinue: boolean;
   #sink: BodySink | undefined;
   #paused = true;
-  #held: Buffer[] = [];
+  readonly #held = new HeldBytes();
   /** The client has ended the stream. */
   #trailers: RawHeaders | undefined;
   #error: ProxyError | undefined;
@@ -97,7 +104,7 @@ export class Http2Body implements BodySource, Expiring {
       this.#giveBack(octets, end);
       if (data.length > 0) sink.onData(data);
     } else {
-      if (data.length > 0) this.#held.push(kept(data));
+      this.#held.push(data);
       this.#giveBack(octets - data.length, end);
     }
     return end ? this.end(NO_TRAILERS) : 0;
@@ -165,9 +172,9 @@ export class Http2Body implements BodySource, Expiring {
     if (this.#over) return undefined;
     this.#over = true;
     this.#stream.context.deadlines.clear(this);
-    const held = this.#held.reduce((sum, { length }) => sum + length, 0);
-    this.#held = [];
-    this.#giveBack(held, this.#trailers !== undefined);
+    const { length } = this.#held;
+    this.#held.clear();
+    this.#giveBack(length, this.#trailers !== undefined);
     const sink = this.#sink;
     this.#sink = undefined;
     return sink;

@@ -4,21 +4,28 @@
 import { CODE } from '../http2/frames.ts';
 import { Http2Violation } from '../http2/receiver.ts';
 
-/** Streams that a client may reset before they are answered, or make us reset: this many, and as many again per second. */
-const RESETS = 100;
+/** Streams that a client may reset before they are answered, or make us reset: so many per second, and at once all that it may have, twice. */
+const RESETS_PER_SECOND = 100;
 const FRAMES = 2_000;
 const FRAMES_PER_SECOND = 200;
 const EARNED_BY_STREAM = 20;
+/** For each frame of DATA, and again for each so many octets of it: who reads in small steps opens two windows by every step. */
 const EARNED_BY_DATA = 2;
-/** Streams that were reset here and may still be written to by a client that does not know yet. */
-const RESETS_KNOWN = 128;
+const OCTETS_THAT_EARN = 1024;
 
 export class Http2Conduct {
-  #resets = RESETS;
+  readonly #mostResets: number;
+  #resets: number;
   #resetsSince = performance.now();
   #frames = FRAMES;
   #framesSince = performance.now();
+  /** Streams that were reset here and may still be written to by a client that does not know yet. */
   #wereReset: Set<number> | undefined;
+
+  /** `streams`: that a client may have at once. */
+  constructor(streams: number) {
+    this.#mostResets = this.#resets = Math.max(RESETS_PER_SECOND, streams * 2);
+  }
 
   /** A frame without effect has come. Throws `Http2Violation`. */
   idled(): void {
@@ -34,7 +41,7 @@ export class Http2Conduct {
   provoked(): void {
     if (--this.#resets >= 0) return;
     const now = performance.now();
-    this.#resets = Math.min(RESETS, this.#resets + ((now - this.#resetsSince) / 1000) * RESETS);
+    this.#resets = Math.min(this.#mostResets, this.#resets + ((now - this.#resetsSince) / 1000) * RESETS_PER_SECOND);
     this.#resetsSince = now;
     if (this.#resets < 0) throw new Http2Violation(CODE.ENHANCE_YOUR_CALM, 'too many streams that were reset');
   }
@@ -45,15 +52,15 @@ export class Http2Conduct {
   }
 
   /** DATA went one way or the other. */
-  carried(): void {
-    this.#frames = Math.min(FRAMES, this.#frames + EARNED_BY_DATA);
+  carried(octets: number): void {
+    this.#frames = Math.min(FRAMES, this.#frames + EARNED_BY_DATA + octets / OCTETS_THAT_EARN);
   }
 
   /** The stream is reset here. */
   reset(stream: number): void {
     const known = (this.#wereReset ??= new Set());
     known.add(stream);
-    if (known.size > RESETS_KNOWN) known.delete(known.values().next().value as number);
+    if (known.size > this.#mostResets) known.delete(known.values().next().value as number);
   }
 
   /** A message goes on on a stream that is no more. False: it may not; it is excused where the client cannot have known. Throws `Http2Violation`. */

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { DEFAULT_WINDOW, MAX_WINDOW } from '../http2/frames.ts';
 import { FrameWriter } from '../http2/writer.ts';
 import type { WriterHost } from '../http2/writer.ts';
+import type { Http2Conduct } from './http2-conduct.ts';
 
 /** A stream that has something to send. */
 export interface Sender {
@@ -20,6 +21,7 @@ const UNREAD_BYTES = 256 * 1024;
 export class Http2Outlet implements WriterHost {
   readonly writer: FrameWriter;
   readonly #socket: Socket;
+  readonly #conduct: Http2Conduct;
   readonly #onHeard: () => void;
   /** SETTINGS and WINDOW_UPDATE of the client. */
   #window = DEFAULT_WINDOW;
@@ -34,8 +36,9 @@ export class Http2Outlet implements WriterHost {
   #unread = 0;
 
   /** `onHeard`: a client that was not read from is read again. */
-  constructor(socket: Socket, onHeard: () => void) {
+  constructor(socket: Socket, conduct: Http2Conduct, onHeard: () => void) {
     this.#socket = socket;
+    this.#conduct = conduct;
     this.#onHeard = onHeard;
     this.writer = new FrameWriter(socket, this);
     socket.on('drain', () => this.afterWrite());
@@ -60,6 +63,7 @@ export class Http2Outlet implements WriterHost {
   /** DATA of one frame, not more than there is room for. */
   data(stream: Sender, data: Buffer, end: boolean): void {
     this.#window -= data.length;
+    this.#conduct.carried(data.length);
     this.writer.data(stream.id, data, end);
   }
 

@@ -11,7 +11,7 @@ import type { FrameWriter } from '../http2/writer.ts';
 import { readDirectly } from '../net/direct-read.ts';
 import type { Expiring } from '../time/deadlines.ts';
 import type { Connection, ServerContext } from './context.ts';
-import { GONE, Http2Body, MALFORMED } from './http2-body.ts';
+import { GONE, Http2Body, MALFORMED, connectionWindow } from './http2-body.ts';
 import { Http2Conduct } from './http2-conduct.ts';
 import { Http2Outlet } from './http2-outlet.ts';
 import { Http2RequestHead, readHead } from './http2-request.ts';
@@ -29,8 +29,6 @@ const LAST_STREAM = 2 ** 31 - 1;
 const GOAWAY_MS = 1_000;
 /** How long the client may take to close its side of a connection that is over. */
 const LINGER_MS = 1_000;
-/** What all uploads of a connection may have sent that nobody has taken yet. */
-const WINDOW_BYTES = 1024 * 1024;
 /** One for all connections: what is needed of a head is taken at once. */
 const head = new Http2RequestHead();
 
@@ -44,8 +42,8 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
   readonly #peer: Peer;
   readonly #receiver: Http2Receiver;
   readonly #streams = new Map<number, Http2Stream>();
-  readonly #window = new ReceiveWindow(WINDOW_BYTES);
-  readonly #conduct = new Http2Conduct();
+  readonly #window: ReceiveWindow;
+  readonly #conduct: Http2Conduct;
   readonly #writer: FrameWriter;
   #greeted = false;
   #acknowledged = false;
@@ -66,7 +64,10 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     this.#socket = socket;
     this.#peer = peer;
     this.context = context;
-    this.outlet = new Http2Outlet(socket, () => this.#awaitNext());
+    this.#conduct = new Http2Conduct(limits.maxConcurrentStreams);
+    const windowBytes = connectionWindow(limits.maxConcurrentStreams);
+    this.#window = new ReceiveWindow(windowBytes, windowBytes);
+    this.outlet = new Http2Outlet(socket, this.#conduct, () => this.#awaitNext());
     this.#writer = this.outlet.writer;
     // Of a head in HTTP/2 four fields are what the request line is in HTTP/1.1.
     this.#receiver = new Http2Receiver(this, { headBytes: limits.headBytes, fields: limits.headerCount + 4, blockBytes: limits.headBytes * 2 + MAX_FRAME_BYTES, preface: true });
@@ -78,6 +79,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     context.opened(this);
     context.deadlines.set(this, limits.headTimeoutMs);
     this.#writer.write(settingsFrame([[SETTING.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams], [SETTING.MAX_HEADER_LIST_SIZE, limits.headBytes]]));
+    this.#writer.number(FRAME.WINDOW_UPDATE, 0, windowBytes - DEFAULT_WINDOW);
     if (context.draining) this.drain(0);
     if (early !== undefined) this.#read(early);
     socket.resume();
@@ -214,7 +216,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
   takeData(id: number, data: Buffer, octets: number, end: boolean): void {
     if (!this.#window.receive(octets)) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'more data than it may send');
     const stream = this.#streams.get(id);
-    if (data.length > 0) this.#conduct.carried();
+    if (data.length > 0) this.#conduct.carried(data.length);
     else if (!end) this.#conduct.idled();
     if (stream !== undefined) {
       stream.takeData(data, octets, end);
@@ -243,13 +245,13 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     if (!this.#greeted) {
       this.#greeted = true;
       this.#awaitNext();
-    } else {
-      this.#conduct.idled();
     }
+    this.#conduct.idled();
     for (const [id, value] of settings) {
+      this.#conduct.idled();
       if (id === SETTING.INITIAL_WINDOW_SIZE) this.#setStreamWindow(value);
-      else if (id === SETTING.HEADER_TABLE_SIZE) this.#writer.tableChanged = value < 4096;
-      else this.#conduct.idled();
+      // It is to be said even if the table has grown again since (RFC 7541 §4.2).
+      else if (id === SETTING.HEADER_TABLE_SIZE && value < 4096) this.#writer.tableChanged = true;
     }
     this.#writer.write(SETTINGS_ACK);
   }

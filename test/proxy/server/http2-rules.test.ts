@@ -90,7 +90,7 @@ const CASES: readonly (readonly [what: string, expected: string, ...frames: Buff
   ['DATA on a stream that the client has ended', 'RST_STREAM STREAM_CLOSED', frame(FRAME.HEADERS, FLAG.END_HEADERS | FLAG.END_STREAM, 1, block(requestFields('GET', '/silent'))), frame(FRAME.DATA, 0, 1, 'x')],
   ['HEADERS on a stream that the client has ended', 'RST_STREAM STREAM_CLOSED', get(1, '/silent'), get(1, '/silent')],
   ['trailers that do not end the stream', 'RST_STREAM PROTOCOL_ERROR', post(1), frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, block([['x', 'y']]))],
-  ['more DATA than the window of the connection', 'GOAWAY FLOW_CONTROL_ERROR', post(1), ...Array.from({ length: 4 }, () => frame(FRAME.DATA, 0, 1, Buffer.alloc(16_384)))],
+  ['more DATA than the window of a stream', 'RST_STREAM FLOW_CONTROL_ERROR', post(1), ...Array.from({ length: 4 }, () => frame(FRAME.DATA, 0, 1, Buffer.alloc(16_384)))],
   ['a body longer than its Content-Length', 'RST_STREAM PROTOCOL_ERROR', post(1, [['content-length', '3']]), frame(FRAME.DATA, 0, 1, 'abcd')],
   ['a body shorter than its Content-Length', 'RST_STREAM PROTOCOL_ERROR', post(1, [['content-length', '3']]), frame(FRAME.DATA, FLAG.END_STREAM, 1, 'ab')],
   ['a body shorter than its Content-Length before its trailers', 'RST_STREAM PROTOCOL_ERROR', post(1, [['content-length', '3']]), frame(FRAME.DATA, 0, 1, 'ab'), frame(FRAME.HEADERS, FLAG.END_HEADERS | FLAG.END_STREAM, 1, block([['x', 'y']]))],
@@ -142,6 +142,15 @@ test('streams beyond the limit are refused; a client that cancels one and opens 
   client.write(ping('the last'));
   t.is(await outcome(client), 'goes on');
   t.deepEqual(client.frames.filter(({ type }) => type === FRAME.RST_STREAM).map(({ stream }) => stream), [5]);
+});
+
+test('more DATA than the window of the connection: GOAWAY FLOW_CONTROL_ERROR', async (t) => {
+  const { client } = await connect(t, [silent], { limits: { maxConcurrentStreams: 300 }, forwarding: { endpointRequests: 1, waitingRequests: 1_000 } });
+  await greeted(client);
+  const credit = client.frames.find(({ type, stream }) => type === FRAME.WINDOW_UPDATE && stream === 0)?.payload.readUInt32BE(0) ?? 0;
+  const held = Array.from({ length: 5 }, (_, index) => Buffer.alloc(index < 4 ? 16_000 : 1_535));
+  for (let id = 1, sent = 0; sent <= credit + 65_535; id += 2, sent += 65_535) client.write(post(id), ...held.map((data) => frame(FRAME.DATA, 0, id, data)));
+  t.is((await client.until(isGoaway)).payload.readUInt32BE(4), CODE.FLOW_CONTROL_ERROR);
 });
 
 test('a head that is too large, or has too many fields, is 431, and the connection goes on', async (t) => {
