@@ -92,7 +92,7 @@ export function runOptions(): readonly Option[] {
     flag(LISTENING, '--trusted-hops <count>', 'proxies that every request comes through; with --trusted-proxies the peer must be one of those too; 0: not counted', readHops, 0),
     ...tlsOptions(),
     flag(LIMITS, '--max-header-size <size>', 'longest request head', readHeadSize, 32 * 1024, '32k'),
-    flag(LIMITS, '--max-body-size <size>', 'largest request body; 0: no limit', readSize, 0),
+    flag(LIMITS, '--max-body-size <size>', 'largest request body, where no annotation says it; 0: no limit', readSize, 1024 ** 2, '1m'),
     flag(LIMITS, '--client-header-timeout <time>', 'for a request head to be complete', readTimeout, 10_000, '10s'),
     flag(LIMITS, '--client-body-timeout <time>', 'longest silence inside a request body', readTimeout, 60_000, '60s'),
     flag(LIMITS, '--keep-alive-timeout <time>', 'how long an idle client connection is kept', readTimeout, 75_000, '75s'),

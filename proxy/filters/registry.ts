@@ -35,6 +35,11 @@ export function inPhaseOrder(specs: readonly FilterSpec[]): readonly FilterSpec[
   return specs.toSorted((a, b) => phaseIndex(a) - phaseIndex(b));
 }
 
+/** True: it runs before a request's body is weighed. */
+export function isAdmitting(spec: FilterSpec): boolean {
+  return phaseIndex(spec) === 0;
+}
+
 function phaseIndex(spec: FilterSpec): number {
   const definition = FILTERS.get(spec.type);
   return definition === undefined ? -1 : PHASES.indexOf(definition.phase);

@@ -1,6 +1,6 @@
 // Routes and virtual hosts ready to be matched and run. Compiling never throws: what is wrong with a route is told, and a
 // route whose filters cannot be built is denied, because one of them may be its protection.
-import { createFilter, inPhaseOrder } from '../filters/registry.ts';
+import { createFilter, inPhaseOrder, isAdmitting } from '../filters/registry.ts';
 import type { ActiveFilter } from '../filters/registry.ts';
 import type { Filter } from '../filters/define.ts';
 import { equal } from '../table/equal.ts';
@@ -14,6 +14,8 @@ export interface CompiledRoute {
   readonly virtualHost: VirtualHost;
   /** In the order in which they run. */
   readonly filters: readonly Filter[];
+  /** How many of them are of the first phase. */
+  readonly admitting: number;
   /** Place in the virtual host's list. */
   readonly order: number;
   readonly path: Condition;
@@ -72,8 +74,8 @@ function activeByRoute(previous: CompiledVirtualHost | undefined): ReadonlyMap<s
   return byName;
 }
 
-function compileFilters(route: Route, before: readonly ActiveFilter[], report: (message: string) => void): Pick<CompiledRoute, 'route' | 'filters' | 'active'> {
-  if (route.filters.length === 0) return { route, filters: NO_FILTERS, active: NO_ACTIVE };
+function compileFilters(route: Route, before: readonly ActiveFilter[], report: (message: string) => void): Pick<CompiledRoute, 'route' | 'filters' | 'admitting' | 'active'> {
+  if (route.filters.length === 0) return { route, filters: NO_FILTERS, admitting: 0, active: NO_ACTIVE };
   const active: ActiveFilter[] = [];
   for (const spec of inPhaseOrder(route.filters)) {
     const kept = before.find((old) => equal(old.spec, spec) && !active.includes(old));
@@ -84,11 +86,11 @@ function compileFilters(route: Route, before: readonly ActiveFilter[], report: (
     const filter = createFilter(spec);
     if (typeof filter === 'string') {
       report(filter);
-      return { route: denied(route), filters: NO_FILTERS, active: NO_ACTIVE };
+      return { route: denied(route), filters: NO_FILTERS, admitting: 0, active: NO_ACTIVE };
     }
     active.push({ spec, filter });
   }
-  return { route, filters: active.map(({ filter }) => filter), active };
+  return { route, filters: active.map(({ filter }) => filter), admitting: active.filter(({ spec }) => isAdmitting(spec)).length, active };
 }
 
 /** The route that answers in place of one whose filters cannot do their work. */

@@ -58,7 +58,6 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 const NO_CLUSTER = plainReply(503, 'NoClusterFound', 'the backend of this route does not exist');
 const NO_ENDPOINT = plainReply(503, 'NoHealthyUpstream', 'no endpoint of this route can take requests');
 const OVERFLOW: Reply = { ...plainReply(503, 'UpstreamOverflow', 'every endpoint of this route has as many requests as it may'), headers: ['content-type', 'text/plain; charset=utf-8', 'retry-after', '1'] };
-const TOO_LARGE = plainReply(413, 'RequestBodyTooLarge', 'the request body is larger than this route takes');
 const TOO_LONG: ProxyError = { reason: 'DurationTimeout', side: 'internal', retry: 'no', status: 504 };
 const STALLED: ProxyError = { reason: 'DownstreamStalled', side: 'downstream', retry: 'no', status: 408 };
 const NONE: readonly Endpoint[] = [];
@@ -114,7 +113,6 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     if (requestMs > 0) this.#timer = setTimeout(() => this.#tooLong(), requestMs);
     if (body === undefined) return this.#begin();
     const { length } = body;
-    if (maxBodyBytes > 0 && length !== undefined && length > maxBodyBytes) return this.#reply(TOO_LARGE);
     const limited = maxBodyBytes > 0 && length === undefined ? new LimitedBody(body, maxBodyBytes) : body;
     this.#body = limited;
     if (active.cluster.protocol === 'HTTP/2' || limited.awaitsContinue) {

@@ -20,6 +20,7 @@ export interface Service extends ForwardingService {
 const NO_ROUTE = plainReply(404, 'NoRouteFound', 'no route matches this host and path');
 /** `OPTIONS *` asks about the server itself (RFC 9110 §9.3.7). */
 const OPTIONS: Reply = { status: 200, reason: 'ServerOptions', headers: ['allow', ALLOW], body: '' };
+const TOO_LARGE = plainReply(413, 'RequestBodyTooLarge', 'the request body is larger than this route takes');
 const INTERNAL = plainReply(500, 'InternalError');
 
 /** Serves one exchange; whatever happens, its response is ended or cut. */
@@ -69,17 +70,21 @@ class RequestLife implements ForwardingHost {
       this.#compiled = compiled;
       exchange.route = compiled.route;
       exchange.virtualHost = compiled.virtualHost;
-      if (compiled.filters.length === 0) this.#act();
-      else this.#filterRequest();
+      this.#filterRequest();
     } catch (error) {
       this.#broken(error);
     }
   }
 
-  /** Runs the request filters in order; one that answers ends it. */
+  /** Runs the request filters in order; one that answers ends it. A body that is too large is refused before redirects and questions of who it is. */
   #filterRequest(): void {
-    const filters = (this.#compiled as CompiledRoute).filters;
-    while (this.#filtersRun < filters.length) {
+    const { filters, admitting } = this.#compiled as CompiledRoute;
+    for (;;) {
+      if (this.#filtersRun === admitting && this.#isTooLarge()) {
+        this.reply(TOO_LARGE);
+        return;
+      }
+      if (this.#filtersRun === filters.length) break;
       const filter = filters[this.#filtersRun++] as CompiledRoute['filters'][number];
       const result = filter.onRequest?.(this.#exchange);
       if (result === undefined) continue;
@@ -98,6 +103,15 @@ class RequestLife implements ForwardingHost {
       return;
     }
     this.#act();
+  }
+
+  /** By the length that it declares; what declares none is counted as it comes. */
+  #isTooLarge(): boolean {
+    const length = this.#exchange.request.body?.length;
+    const { action } = (this.#compiled as CompiledRoute).route;
+    if (length === undefined || action.type !== 'Forward') return false;
+    const { maxBodyBytes } = this.#service.plans.of(action);
+    return maxBodyBytes > 0 && length > maxBodyBytes;
   }
 
   #act(): void {

@@ -44,6 +44,13 @@ test('body size, retries, Host and stickiness follow their annotations, and a ch
   const { run, ask } = await start(t, ['size', 'host', 'sticky', 'hash'], [a, b], {});
 
   t.is((await ask('size', { method: 'POST', body: 'x'.repeat(3_000) })).status, 200);
+  const large = { method: 'POST', body: 'x'.repeat(2_000_000) };
+  t.is((await ask('size', large)).status, 413, 'one megabyte is the default, as in ingress-nginx');
+  run.write('size.yaml', documents(annotated('size', { 'proxy-body-size': '0' }, 'size'), service('size'), endpoints('size', a)));
+  await eventually('there is no limit', async () => (await ask('size', large)).status === 200);
+  run.write('size.yaml', documents(annotated('size', { 'proxy-body-size': '8mb' }, 'size'), service('size'), endpoints('size', a)));
+  await eventually('a bad value is the default, not none', async () => (await ask('size', large)).status === 413);
+  t.true((await get(run.admin, '/problems')).body.includes('proxy-body-size'));
   run.write('size.yaml', documents(annotated('size', { 'proxy-body-size': '1k' }, 'size'), service('size'), endpoints('size', a)));
   await eventually('the limit is live', async () => (await ask('size', { method: 'POST', body: 'x'.repeat(3_000) })).status === 413);
   t.is((await ask('size', { method: 'POST', body: 'x'.repeat(1_000) })).status, 200);

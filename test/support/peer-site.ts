@@ -79,7 +79,7 @@ export async function startPeerSite(t: ExecutionContext, { args = [], page = '' 
   const caFile = join(temporaryFolder(t), 'ca.pem');
   writeFileSync(caFile, ca.certPem);
   const fairlead = await startFairlead(t, {
-    args: ['--access-log', 'off', ...args],
+    args: ['--access-log', 'off', '--max-body-size', '0', ...args],
     files: { 'site.yaml': documents(ingress('plain', { host: PLAIN_HOST }), ingress('secure', { host: TLS_HOST, tls: 'secure' }), secretYaml('secure', identity.certPem, identity.keyPem, 'shop'), service('web'), endpoints('web', port)) },
   });
   return { fairlead, identity, caFile, reports, requests };

@@ -2,6 +2,8 @@
 import http2 from 'node:http2';
 import { once } from 'node:events';
 import test from 'ava';
+import type { Route } from '../../../proxy/table/route.ts';
+import { route, virtualHost } from '../../support/data-plane.ts';
 import { answer, forwardPlane, ok } from '../../support/forward-plane.ts';
 import { FRAME, RawHttp2Client, frame, requestFields, rst } from '../../support/raw-http2.ts';
 import { RawClient, exchangeRaw, statusOf } from '../../support/raw-client.ts';
@@ -25,6 +27,23 @@ test('a declared body over the limit is 413 before any of it is read, and never 
   const exact = await exchangeRaw(plane.port, `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n${'x'.repeat(1000)}`);
   t.is(statusOf(exact.message), 200);
   exact.client.destroy();
+});
+
+test('it is 413 before redirects and before anybody is asked who they are, with what is set on every answer', async (t) => {
+  const plane = await forwardPlane(t, [ok]);
+  const limited = route('/', 'test/web:80', { maxBodyBytes: 1000 });
+  const filters: Route['filters'] = [
+    { type: 'https-redirect', config: { status: 308 } },
+    { type: 'client-certificate', config: { policy: 'p', verify: 'on' } },
+    { type: 'response-headers', config: { set: [{ name: 'X-Always', value: 'yes' }] } },
+  ];
+  await plane.swap({ virtualHosts: { 'http/*': virtualHost('*', [{ ...limited, filters }]) } });
+  for (const [length, status] of [[1001, 413], [1000, 308]] as const) {
+    const { message, client } = await exchangeRaw(plane.port, `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n${'x'.repeat(length)}`);
+    t.is(statusOf(message), status);
+    t.is(field(message, 'x-always'), 'yes');
+    client.destroy();
+  }
 });
 
 for (const requestBuffering of [false, true]) {
