@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { residentMemory } from '../observe/own-process.ts';
 import type { WorkerMemory } from '../table/messages.ts';
-import type { LoadProbe } from './overload.ts';
+import type { LoadProbe, Relief } from './overload.ts';
 
 /** Where a container sees its own group. https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files */
 interface Accounts {
@@ -27,7 +27,8 @@ const LARGEST_LIMIT = 2 ** 50;
 
 /** Where there is neither a limit nor a container, memory counts as free. */
 export function systemLoad({ limitBytes, processes }: WorkerMemory): LoadProbe {
-  const accounts = [V2, V1].find(({ used }) => numberIn(used) !== undefined);
+  // Without a limit they may be those of the whole machine.
+  const accounts = [V2, V1].find((each) => limitOf(each) > 0);
   const limit = limitBytes > 0 ? limitBytes : accounts === undefined ? 0 : limitOf(accounts);
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
@@ -39,6 +40,13 @@ export function systemLoad({ limitBytes, processes }: WorkerMemory): LoadProbe {
     return { memory: used / limit, loopDelayMs };
   };
 }
+
+/** A full collection that also lets go of what V8 keeps for later; nothing where Node runs without --expose-gc. */
+export const collectGarbage: Relief = () => {
+  (globalThis.gc as Collector | undefined)?.({ type: 'major', flavor: 'last-resort' });
+};
+
+type Collector = (options: { readonly type: 'major'; readonly flavor: 'last-resort' }) => void;
 
 function limitOf(accounts: Accounts): number {
   const limit = numberIn(accounts.limit) ?? 0;

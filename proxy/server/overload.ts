@@ -13,6 +13,9 @@ export interface Load {
 /** Called at every look. Must not throw. */
 export type LoadProbe = () => Load;
 
+/** Gives back memory that is no longer needed. May take as long as a full garbage collection. Must not throw. */
+export type Relief = () => void;
+
 export const SAMPLE_MS = 500;
 /** A level is left at a lower load than it is entered at, lest it comes and goes with every request. */
 const HIGH = { from: 0.85, until: 0.8 };
@@ -20,6 +23,9 @@ const CRITICAL = { from: 0.92, until: 0.88 };
 const LOOP_DELAY_MS = 200;
 /** This long the delay must last. */
 const LOOP_DELAY_FOR_MS = 2_000;
+
+/** While memory is short it is asked for this often: a worker that refuses everything makes no garbage, and so collects none by itself. */
+const RELIEF_MS = 5_000;
 
 export class Overload {
   /** The first level, or the second. */
@@ -30,10 +36,13 @@ export class Overload {
   #memoryHigh = false;
   #memoryCritical = false;
   #slowSince: number | undefined;
+  readonly #relief: Relief;
+  #relievedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(probe: LoadProbe) {
+  constructor(probe: LoadProbe, relief: Relief = () => undefined) {
     this.#probe = probe;
+    this.#relief = relief;
   }
 
   start(): void {
@@ -50,6 +59,10 @@ export class Overload {
     const { memory, loopDelayMs } = this.#probe();
     this.#memoryHigh = memory >= (this.#memoryHigh ? HIGH.until : HIGH.from);
     this.#memoryCritical = memory >= (this.#memoryCritical ? CRITICAL.until : CRITICAL.from);
+    if (this.#memoryHigh && now - this.#relievedAt >= RELIEF_MS) {
+      this.#relievedAt = now;
+      this.#relief();
+    }
     if (loopDelayMs <= LOOP_DELAY_MS) this.#slowSince = undefined;
     else this.#slowSince ??= now - SAMPLE_MS;
     const slow = this.#slowSince !== undefined && now - this.#slowSince >= LOOP_DELAY_FOR_MS;

@@ -23,7 +23,7 @@ import { completeLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { Listeners, startHttp2 } from './listeners.ts';
 import type { ConnectionObserver } from './listeners.ts';
-import { systemLoad } from './load-probe.ts';
+import { collectGarbage, systemLoad } from './load-probe.ts';
 import { misdirected } from './misdirected.ts';
 import { Overload } from './overload.ts';
 import type { LoadProbe } from './overload.ts';
@@ -77,7 +77,7 @@ export class Server implements ServerContext {
     const host = { specialHosts: this.#specialHosts, clusters: this.#service.clusters, connector: this.#dispatchers.connector, tlsState: () => this.#tlsState() };
     this.#listeners = new Listeners(this, host, connections);
     this.deadlines.start();
-    this.#overload = new Overload(probe);
+    this.#overload = new Overload(probe, collectGarbage);
     this.#overload.start();
   }
 
