@@ -126,7 +126,7 @@ function clustersOf(action: Action, sections: Sections, scheme: 'http' | 'https'
   const clusters = scheme === 'https' ? (action.encryptedClusters ?? action.clusters) : action.clusters;
   return clusters.map(({ cluster, weight }) => {
     const endpoints = sections.endpoints[cluster] ?? [];
-    const taking = new Set(eligible(endpoints));
+    const taking = new Set(eligible(endpoints).members);
     return { name: cluster, weight, endpoints: endpoints.map((endpoint) => ({ endpoint, takesRequests: taking.has(endpoint) })) };
   });
 }

@@ -7,6 +7,7 @@ import { eligible } from './eligible.ts';
 import { peakEwma } from './ewma.ts';
 import { Health } from './health.ts';
 import { leastRequest } from './least-request.ts';
+import { anyUsable } from './policy.ts';
 import type { Policy, Random } from './policy.ts';
 import { roundRobin } from './round-robin.ts';
 import { newSlot, slotKey } from './slot.ts';
@@ -26,8 +27,8 @@ export function createBalancer(
   clock: () => number = () => performance.now(),
   options: BalancerOptions = {},
 ): Balancer {
-  const policy = createPolicy(spec, options.random ?? Math.random, clock);
-  const balancer = new PolicyBalancer(policy, new Health(clock), options.maxInFlight ?? 1024);
+  const random = options.random ?? Math.random;
+  const balancer = new PolicyBalancer(createPolicy(spec, random, clock), random, new Health(clock), options.maxInFlight ?? 1024);
   balancer.update(endpoints);
   return balancer;
 }
@@ -49,13 +50,16 @@ class PolicyBalancer implements Balancer {
   readonly policy: Policy;
   readonly health: Health;
   readonly #maxInFlight: number;
+  readonly #random: Random;
   #slots = new Map<string, Slot>();
   #tried: readonly Endpoint[] = [];
   members: readonly Slot[] = [];
+  #lastResort: readonly Slot[] = [];
   onRoom: (() => void) | undefined;
 
-  constructor(policy: Policy, health: Health, maxInFlight: number) {
+  constructor(policy: Policy, random: Random, health: Health, maxInFlight: number) {
     this.policy = policy;
+    this.#random = random;
     this.health = health;
     this.#maxInFlight = maxInFlight;
   }
@@ -76,26 +80,37 @@ class PolicyBalancer implements Balancer {
       this.health.forget(slot);
     }
     this.#slots = slots;
-    const members = new Set<Slot>();
-    for (const endpoint of eligible(endpoints)) {
-      const slot = slots.get(slotKey(endpoint));
-      if (slot === undefined) continue;
-      slot.eligible = true;
-      members.add(slot);
-    }
-    this.members = [...members].sort((a, b) => (a.key < b.key ? -1 : 1));
+    const { members, lastResort } = eligible(endpoints);
+    this.members = this.#slotsOf(members);
+    for (const slot of this.members) slot.eligible = true;
+    this.#lastResort = this.#slotsOf(lastResort);
     this.policy.rebuild(this.members);
     this.onRoom?.();
   }
 
   pick(hashKey: string | undefined, tried: readonly Endpoint[]): Pick | undefined {
     this.#tried = tried;
-    // If only ejected endpoints are left, one of them is still better than no answer at all.
-    const slot =
-      this.policy.choose(hashKey, this.#isUsable) ??
-      (this.health.ejected > 0 ? this.policy.choose(hashKey, this.#hasRoom) : undefined);
+    const slot = this.policy.choose(hashKey, this.#isUsable) ?? this.#lastChoice(hashKey);
     this.#tried = [];
     return slot === undefined ? undefined : new SlotPick(this, slot);
+  }
+
+  /**
+   * There is no member as it should be. If all have been tried or are ejected, one that terminates and serves is asked; after those, one that
+   * is ejected is still better than no answer at all.
+   */
+  #lastChoice(hashKey: string | undefined): Slot | undefined {
+    if (this.#lastResort.length > 0 && this.members.every((slot) => this.#wasTried(slot) || this.health.isEjected(slot))) {
+      const leaving = anyUsable(this.#lastResort, this.#hasRoom, this.#random);
+      if (leaving !== undefined) return leaving;
+    }
+    return this.health.ejected > 0 ? this.policy.choose(hashKey, this.#hasRoom) : undefined;
+  }
+
+  /** Sorted by key; endpoints of one address and port are one slot. */
+  #slotsOf(endpoints: readonly Endpoint[]): readonly Slot[] {
+    const slots = new Set(endpoints.map((endpoint) => this.#slots.get(slotKey(endpoint))).filter((slot) => slot !== undefined));
+    return [...slots].sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
   take(endpoint: Endpoint): Pick | undefined {
@@ -108,8 +123,11 @@ class PolicyBalancer implements Balancer {
     return this.members.some(this.#hasRoom) ? undefined : 'UpstreamOverflow';
   }
 
-  readonly #hasRoom = (slot: Slot): boolean =>
-    slot.inFlight < this.#maxInFlight && (this.#tried.length === 0 || !this.#tried.some((endpoint) => sameAddress(endpoint, slot.endpoint)));
+  readonly #hasRoom = (slot: Slot): boolean => slot.inFlight < this.#maxInFlight && !this.#wasTried(slot);
+
+  #wasTried(slot: Slot): boolean {
+    return this.#tried.length > 0 && this.#tried.some((endpoint) => sameAddress(endpoint, slot.endpoint));
+  }
 
   readonly #isUsable = (slot: Slot): boolean => this.#hasRoom(slot) && !this.health.isEjected(slot);
 }

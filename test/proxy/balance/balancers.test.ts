@@ -22,8 +22,9 @@ for (const spec of SPECS) {
         const balancer = createBalancer(spec, list, () => 0, { random: seeded(seed) });
         // As other objects: a swap of the table may have replaced them.
         const tried = triedPlaces.flatMap((place) => (list[place] === undefined ? [] : [{ ...list[place] }]));
-        const ready = list.filter((one) => one.ready);
-        const allowed = (ready.length > 0 ? ready : list.filter((one) => one.serving && one.terminating)).filter((one) => !tried.some((other) => other.address === one.address));
+        const untried = list.filter((one) => !tried.some((other) => other.address === one.address));
+        const ready = untried.filter((one) => one.ready);
+        const allowed = ready.length > 0 ? ready : untried.filter((one) => one.serving && one.terminating);
         const picked = balancer.pick(key, tried);
         return picked === undefined ? allowed.length === 0 : allowed.includes(picked.endpoint);
       }),
@@ -71,6 +72,26 @@ for (const spec of SPECS) {
     t.is(balancer.pick('x', [])?.endpoint, leaving, 'the last one that serves');
     t.is(balancer.take(second), undefined);
     t.is(balancer.take(leaving)?.endpoint, leaving);
+  });
+
+  test(`${spec.type}: a terminating endpoint that serves is asked when every ready one has been tried or is ejected, and not when they are full`, (t) => {
+    const [first, second, third] = cluster(3) as [Endpoint, Endpoint, Endpoint];
+    const leaving = { ...third, ready: false, terminating: true };
+    const gone = { ...endpoint(4), ready: false, serving: false, terminating: true };
+    const balancer = createBalancer(spec, [first, second, leaving, gone], () => 0, { maxInFlight: 1 });
+    t.is(balancer.pick('x', [first])?.endpoint, second);
+    t.is(balancer.pick('x', [first]), undefined, 'the other ready one is full');
+    t.is(balancer.pick('x', [first, second])?.endpoint, leaving);
+    t.is(balancer.pick('x', [first, second]), undefined, 'it is full too');
+    balancer.update([first, second, leaving].map((one) => ({ ...one })));
+    t.is(balancer.take(leaving), undefined, 'sessions do not stay with it');
+
+    const ejecting = createBalancer(spec, [first, second, leaving], () => 0);
+    const refusing = ejecting.pick('x', []);
+    refusing?.settle('refused', 1);
+    const other = [first, second].filter((one) => one !== refusing?.endpoint);
+    t.is(ejecting.pick('x', other)?.endpoint, leaving, 'before one that is ejected');
+    t.is(ejecting.pick('x', [...other, leaving])?.endpoint, refusing?.endpoint);
   });
 
   test(`${spec.type}: an endpoint that refuses is left out, and is the last resort`, (t) => {
