@@ -13,6 +13,7 @@ import type { Upstream, UpstreamRequest } from '../upstream/call.ts';
 import { outcomeOf } from '../upstream/errors.ts';
 import { ReplayBody } from '../upstream/replay-body.ts';
 import type { ActiveCluster, Clusters } from './clusters.ts';
+import { hasDeparted } from './departed.ts';
 import type { ForwardPlan, ForwardPlans } from './forward-plan.ts';
 import { HELD_BYTES, HeldBody } from './held-body.ts';
 import type { HeldBodyEvents } from './held-body.ts';
@@ -328,8 +329,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     if (this.#over) return;
     if (this.#mayTryAgain(from, error) && this.#send()) return;
     if (this.#fallBack()) return;
-    // A pod that was leaving has left, which the table is about to hear.
-    if (from.endpoint.terminating && error.reason === 'UpstreamConnectionFailure') this.#reply(NO_ENDPOINT);
+    if (hasDeparted(error, this.#exchange.attempts)) this.#reply(NO_ENDPOINT);
     else this.#fail(error);
   }
 

@@ -8,6 +8,7 @@ import type { UpstreamRequest } from '../upstream/call.ts';
 import { outcomeOf } from '../upstream/errors.ts';
 import type { OpenTunnel, Tunnel as UpgradedTunnel, TunnelEvents } from '../upstream/upgrade.ts';
 import type { Cluster } from '../table/cluster.ts';
+import { DEPARTED, hasDeparted } from './departed.ts';
 import { plainReply } from './reply.ts';
 import type { Try } from './try.ts';
 
@@ -113,9 +114,10 @@ export class Tunnel implements TunnelEvents {
       this.#connect();
       return;
     }
-    exchange.status = error.status;
-    exchange.reason = error.reason;
-    this.#answer(error);
+    const last = hasDeparted(error, exchange.attempts) ? DEPARTED : error;
+    exchange.status = last.status;
+    exchange.reason = last.reason;
+    this.#answer(last);
     this.#end(0, 0);
   }
 

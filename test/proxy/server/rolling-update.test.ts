@@ -13,6 +13,10 @@ import { exchangeRaw, statusOf } from '../../support/raw-client.ts';
 
 const FULL = process.env['SOAK'] === '1';
 
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+const POST = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi';
+const WEBSOCKET = 'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+
 interface Pod {
   readonly port: number;
   /** Ends it as the system ends a process: listening socket and connections at once. */
@@ -52,6 +56,11 @@ class Deployment {
     const plane = await startDataPlane(simpleTable(pods.map(({ port }) => endpoint(port))), { forwarding: { requestBuffering: true } });
     t.teardown(() => plane.close());
     return new Deployment(t, plane, pods);
+  }
+
+  /** Ends every pod; the EndpointSlice does not know it. */
+  exit(): void {
+    for (const pod of this.#pods) pod.exit();
   }
 
   /** The EndpointSlice says so from now on. */
@@ -134,11 +143,37 @@ test.serial('the only pod is still asked while it terminates and serves; when it
   await deployment.list([{ ...only!, ready: false, terminating: true }]);
   const outcomes = await crowd(port, { count: Math.ceil(seconds * 300), clients: 16, rate: 300 });
   t.deepEqual([...outcomes.keys()], ['200']);
+  const refused = async (when: string): Promise<void> => {
+    const startedAt = performance.now();
+    for (const request of [GET, POST, WEBSOCKET]) {
+      const { message, client } = await exchangeRaw(port, request);
+      client.destroy();
+      t.is(statusOf(message), 503, `${request.slice(0, 5)} ${when}`);
+      t.is(log.at(-1)!.reason, 'NoHealthyUpstream', when);
+    }
+    t.true(performance.now() - startedAt < 1_000, when);
+  };
+  deployment.exit();
+  await refused('while the table still has it, with its listener closed');
   await deployment.list([]);
-  const startedAt = performance.now();
-  const { message, client } = await exchangeRaw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await refused('out of the table');
+});
+
+test.serial('a pod that refuses although it is ready leaves its requests to one that terminates and serves', async (t) => {
+  const leaving = await startPod(t);
+  const dead = await startPod(t);
+  dead.exit();
+  const plane = await startDataPlane(simpleTable([endpoint(dead.port), endpoint(leaving.port, { ready: false, terminating: true })]), { forwarding: { requestBuffering: true } });
+  t.teardown(() => plane.close());
+  for (const request of [GET, POST]) {
+    const { message, client } = await exchangeRaw(plane.port, request);
+    client.destroy();
+    t.is(statusOf(message), 200);
+    t.is(message.body.toString(), `from ${leaving.port}`);
+    t.deepEqual(plane.log.at(-1)!.exchange.attempts.map(({ error }) => error), ['UpstreamConnectionFailure', undefined]);
+  }
+  leaving.exit();
+  const { message, client } = await exchangeRaw(plane.port, GET);
   client.destroy();
-  t.is(statusOf(message), 503);
-  t.is(log.at(-1)!.reason, 'NoHealthyUpstream');
-  t.true(performance.now() - startedAt < 1_000);
+  t.is(statusOf(message), 502, 'one that is ready refuses: that is a fault');
 });
