@@ -9,9 +9,9 @@ const RESETS_PER_SECOND = 100;
 const FRAMES = 2_000;
 const FRAMES_PER_SECOND = 200;
 const EARNED_BY_STREAM = 20;
-/** For each frame of DATA, and again for each so many octets of it: who reads in small steps opens two windows by every step. */
 const EARNED_BY_DATA = 2;
-const OCTETS_THAT_EARN = 1024;
+/** Who reads in small steps opens two windows by every step, long after the data was sent: that is no offence if the steps are no smaller. */
+const SMALL_STEP = 256;
 
 export class Http2Conduct {
   readonly #mostResets: number;
@@ -19,6 +19,7 @@ export class Http2Conduct {
   #resetsSince = performance.now();
   #frames = FRAMES;
   #framesSince = performance.now();
+  #unreturned = 0;
   /** Streams that were reset here and may still be written to by a client that does not know yet. */
   #wereReset: Set<number> | undefined;
 
@@ -52,8 +53,20 @@ export class Http2Conduct {
   }
 
   /** DATA went one way or the other. */
-  carried(octets: number): void {
-    this.#frames = Math.min(FRAMES, this.#frames + EARNED_BY_DATA + octets / OCTETS_THAT_EARN);
+  carried(): void {
+    this.#frames = Math.min(FRAMES, this.#frames + EARNED_BY_DATA);
+  }
+
+  /** DATA was sent: the client will give back its octets, on the stream and on the connection. */
+  sent(octets: number): void {
+    this.carried();
+    this.#unreturned += octets * 2;
+  }
+
+  /** The client opens a window. Throws `Http2Violation`. */
+  returned(octets: number): void {
+    if (octets >= SMALL_STEP && octets <= this.#unreturned) this.#unreturned -= octets;
+    else this.idled();
   }
 
   /** The stream is reset here. */

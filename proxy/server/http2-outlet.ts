@@ -63,7 +63,7 @@ export class Http2Outlet implements WriterHost {
   /** DATA of one frame, not more than there is room for. */
   data(stream: Sender, data: Buffer, end: boolean): void {
     this.#window -= data.length;
-    this.#conduct.carried(data.length);
+    this.#conduct.sent(data.length);
     this.writer.data(stream.id, data, end);
   }
 

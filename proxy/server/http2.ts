@@ -216,7 +216,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
   takeData(id: number, data: Buffer, octets: number, end: boolean): void {
     if (!this.#window.receive(octets)) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'more data than it may send');
     const stream = this.#streams.get(id);
-    if (data.length > 0) this.#conduct.carried(data.length);
+    if (data.length > 0) this.#conduct.carried();
     else if (!end) this.#conduct.idled();
     if (stream !== undefined) {
       stream.takeData(data, octets, end);
@@ -277,7 +277,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
   }
 
   takeWindow(id: number, octets: number): void {
-    this.#conduct.idled();
+    this.#conduct.returned(octets);
     if (id === 0) {
       if (octets === 0) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a window that does not grow');
       if (!this.outlet.addWindow(octets)) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'a window that cannot be');

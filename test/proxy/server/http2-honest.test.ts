@@ -64,39 +64,41 @@ test('a page change that cancels as many streams as a connection may have, right
   t.pass();
 });
 
-test('a download whose client opens both windows by every 4 kB that it reads comes whole', async (t) => {
-  const bytes = 64 * 1024 * 1024;
-  const { port } = await served(t, (_request, response) => {
-    const chunk = Buffer.alloc(64 * 1024);
-    let left = bytes;
-    const more = (): void => {
-      while (left > 0) {
-        left -= chunk.length;
-        if (!response.write(chunk)) return void response.once('drain', more);
+for (const [window, how] of [[65_535, 'at once'], [4 * 1024 * 1024, 'whenever all of a window of 4 MB has come']] as const) {
+  test(`a download whose client opens both windows by every 4 kB that it reads, ${how}, comes whole`, async (t) => {
+    const bytes = 64 * 1024 * 1024;
+    const { port } = await served(t, (_request, response) => {
+      const chunk = Buffer.alloc(64 * 1024);
+      let left = bytes;
+      const more = (): void => {
+        while (left > 0) {
+          left -= chunk.length;
+          if (!response.write(chunk)) return void response.once('drain', more);
+        }
+        response.end();
+      };
+      more();
+    });
+    const client = await connect(t, port);
+    client.write(setting([4, window]), windowUpdate(0, 2 ** 30), client.headers(1, requestFields('GET', '/large'), true));
+    const unread: Buffer[] = [];
+    let got = 0;
+    let ended = false;
+    for (const until = performance.now() + 20_000; !ended && !client.closed && performance.now() < until; ) {
+      const frames = client.frames.splice(0);
+      for (const { type, stream, payload, flags } of frames) {
+        if (type === FRAME.GOAWAY) return t.fail(`GOAWAY ${payload.readUInt32BE(4)} after ${got} bytes`);
+        if (type !== FRAME.DATA || stream !== 1) continue;
+        got += payload.length;
+        ended ||= (flags & FLAG.END_STREAM) !== 0;
+        for (let left = payload.length; left > 0; left -= 4096) unread.push(windowUpdate(0, Math.min(left, 4096)), windowUpdate(1, Math.min(left, 4096)));
       }
-      response.end();
-    };
-    more();
-  });
-  const client = await connect(t, port);
-  client.write(client.headers(1, requestFields('GET', '/large'), true));
-  let got = 0;
-  let ended = false;
-  for (const until = performance.now() + 20_000; !ended && !client.closed && performance.now() < until; ) {
-    const frames = client.frames.splice(0);
-    const updates: Buffer[] = [];
-    for (const { type, stream, payload, flags } of frames) {
-      if (type === FRAME.GOAWAY) return t.fail(`GOAWAY ${payload.readUInt32BE(4)} after ${got} bytes`);
-      if (type !== FRAME.DATA || stream !== 1) continue;
-      got += payload.length;
-      ended ||= (flags & FLAG.END_STREAM) !== 0;
-      for (let left = payload.length; left > 0; left -= 4096) updates.push(windowUpdate(0, Math.min(left, 4096)), windowUpdate(1, Math.min(left, 4096)));
+      if (unread.length > 0 && (window === 65_535 || got % window === 0)) client.write(...unread.splice(0));
+      await new Promise((resolve) => setImmediate(resolve));
     }
-    if (updates.length > 0) client.write(...updates);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  t.is(got, bytes);
-});
+    t.is(got, bytes);
+  });
+}
 
 test('a header table that the client takes away and gives back at once is said to be empty before it is used', async (t) => {
   const { port } = await forwardPlane(t, [ok]);
