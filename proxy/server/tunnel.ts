@@ -13,11 +13,15 @@ import { plainReply } from './reply.ts';
 import type { Try } from './try.ts';
 
 const GOING_AWAY = 1001;
+/** The part of a drain over which goodbyes are spread; the rest is for saying the last ones. */
+const SPREAD = 0.8;
 
 /** The open tunnels of a worker. */
 export class Tunnels {
   readonly open: OpenTunnel;
   readonly #open = new Set<Tunnel>();
+  /** Of a monotonic clock: when a drain wants the last goodbye said; undefined: nothing drains. */
+  #goodbyesUntil: number | undefined;
 
   constructor(open: OpenTunnel) {
     this.open = open;
@@ -27,24 +31,31 @@ export class Tunnels {
     return this.#open.size;
   }
 
+  /** One that comes while all are told to go is told so itself, at a moment of what is left of the drain. */
   add(tunnel: Tunnel): void {
     this.#open.add(tunnel);
+    if (this.#goodbyesUntil !== undefined) goodbye(tunnel, Math.random() * Math.max(0, this.#goodbyesUntil - performance.now()));
   }
 
   remove(tunnel: Tunnel): void {
     this.#open.delete(tunnel);
   }
 
-  /** Says goodbye to all, spread over the first half of the window so that the clients do not come back all at once. */
+  /** Says goodbye to all, spread over the window so that the clients do not come back all at once. */
   drain(graceMs: number): void {
+    const spreadMs = graceMs * SPREAD;
+    this.#goodbyesUntil = performance.now() + spreadMs;
     const tunnels = [...this.#open];
-    const step = tunnels.length === 0 ? 0 : graceMs / 2 / tunnels.length;
-    tunnels.forEach((tunnel, index) => setTimeout(() => tunnel.goAway(), index * step).unref());
+    tunnels.forEach((tunnel, index) => goodbye(tunnel, (index * spreadMs) / tunnels.length));
   }
 
   destroy(): void {
     for (const tunnel of this.#open) tunnel.destroy();
   }
+}
+
+function goodbye(tunnel: Tunnel, afterMs: number): void {
+  setTimeout(() => tunnel.goAway(), afterMs).unref();
 }
 
 /** What the tunnel needs of the worker. */
@@ -67,6 +78,8 @@ export class Tunnel implements TunnelEvents {
   readonly #early: Buffer;
   #try: Try;
   #tunnel: UpgradedTunnel | undefined;
+  /** It has been told to go. */
+  #leaving = false;
 
   constructor(exchange: Exchange, upgrade: UpgradeRequest, cluster: Cluster, first: Try, request: UpstreamRequest, host: TunnelHost) {
     this.#exchange = exchange;
@@ -85,6 +98,7 @@ export class Tunnel implements TunnelEvents {
   }
 
   goAway(): void {
+    this.#leaving = true;
     this.#tunnel?.close(GOING_AWAY);
   }
 
@@ -129,6 +143,7 @@ export class Tunnel implements TunnelEvents {
       { method, target, headers: ['Host', authority, ...headers], socket: this.#socket, head: this.#early, timeouts },
       this,
     );
+    if (this.#leaving) this.#tunnel.close(GOING_AWAY);
   }
 
   /** No endpoint switched: the client is told so on its bare socket. */

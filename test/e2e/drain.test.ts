@@ -131,8 +131,9 @@ test('a hundred WebSockets are told to go (1001) one after the other over the dr
   t.deepEqual([...new Set(closes.map(({ code }) => code))], [1001]);
   t.is(closes.length, 100);
   t.true(tookMs <= windowMs + 500, `${tookMs} ms`);
-  // Spread: no tenth of the window closes more than a third of them.
+  // Spread: most tenths of the window see some of them go, and none sees many.
   const tenths = Array.from({ length: 10 }, (_, nth) => closes.filter(({ at }) => Math.floor((at / windowMs) * 10) === nth).length);
-  t.true(Math.max(...tenths) <= 34, tenths.join());
+  t.true(tenths.filter((count) => count > 0).length >= 7, tenths.join());
+  t.true(Math.max(...tenths) <= 30, tenths.join());
   t.log(`exit after ${Math.round(tookMs)} ms of ${windowMs}; closes per tenth of the window ${tenths.join(' ')}`);
 });
