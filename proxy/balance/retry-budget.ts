@@ -1,7 +1,9 @@
 // How many requests of a cluster may be tried again, so that endpoints in trouble are not given more work by it: of the
 // requests of the last ten seconds a fifth, and three a second where there are few. What counts is a window and not the
-// requests of this very moment: a pod that dies with a third of them on it is no retry storm, endpoints that refuse
-// everything for longer are. A try that no endpoint saw (a refused connection) is no work for anybody and needs no budget.
+// requests of this very moment, as in Envoy: a pod that dies with a third of them on it is no retry storm, and a fifth of
+// those under way would be too few for it; and where errors come fast, few are under way and three retries at a time are no
+// limit at all. Measured both ways: ARCHITECTURE.md, Decisions. A try that no endpoint saw (a refused connection) is no
+// work for anybody and needs no budget.
 
 const SLOTS = 10;
 const SHARE = 0.2;

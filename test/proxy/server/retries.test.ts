@@ -1,4 +1,9 @@
 // When another endpoint is asked, and what the client gets if that does not help.
+import http from 'node:http';
+import http2 from 'node:http2';
+import net from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
 import test from 'ava';
 import { blackHole } from '../../support/endpoint-blackhole.ts';
 import { endpoint, simpleTable, startDataPlane } from '../../support/data-plane.ts';
@@ -132,6 +137,25 @@ test.serial('when all endpoints say 503, they get at most 1.2 times what the cli
   t.log(`${sent} requests for 1500`);
 });
 
+test.serial('a pod that dies with a third of the requests on it loses no GET: that is no storm', async (t) => {
+  const pods = await Promise.all([0, 1, 2].map(async () => {
+    const server = http.createServer((_request, response) => setTimeout(() => response.end('ok'), 100));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const exit = (): void => {
+      server.close();
+      server.closeAllConnections();
+    };
+    t.teardown(exit);
+    return { port: (server.address() as AddressInfo).port, exit };
+  }));
+  const plane = await startDataPlane(simpleTable(pods.map(({ port }) => endpoint(port))));
+  t.teardown(() => plane.close());
+  setTimeout(() => pods[0]!.exit(), 250);
+  const outcomes = await crowd(plane.port, { count: 360, clients: 60 });
+  t.deepEqual([...outcomes], [['200', 360]]);
+  t.true(plane.log.some(({ exchange }) => exchange.attempts[0]?.error === 'UpstreamConnectionTermination'), 'it had some');
+});
+
 for (const [what, bad] of [['resets the connection', reset], ['says 503', unavailable]] as const) {
   test.serial(`one endpoint of three ${what} for 30 % of its requests: no client sees it`, async (t) => {
     const plane = await forwardPlane(t, [(request, socket) => (Math.random() < 0.3 ? bad(request, socket) : ok(request, socket)), ok, ok], { forward: on503 });
@@ -194,3 +218,39 @@ test.serial('an endpoint that accepts and never answers is 504 at the read timeo
   t.true(Math.min(...timedOut) >= 299 && Math.max(...timedOut) < 4_000, `${Math.min(...timedOut)} to ${Math.max(...timedOut)} ms`);
   t.log(`504 after ${Math.round(Math.min(...timedOut))} to ${Math.round(Math.max(...timedOut))} ms; the timeout is 300`);
 });
+
+const BIG = 'x'.repeat(200_000);
+/** Bodies that are streamed: the bytes of a request, and how endpoints are used. */
+const STREAMED: readonly (readonly [string, string, boolean, 'HTTP/1.1' | 'HTTP/2'])[] = [
+  ['a length', `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${BIG.length}\r\n\r\n${BIG}`, false, 'HTTP/1.1'],
+  ['a length beyond what is held', `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${BIG.length}\r\n\r\n${BIG}`, true, 'HTTP/1.1'],
+  ['chunks', `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${BIG.length.toString(16)}\r\n${BIG}\r\n0\r\n\r\n`, false, 'HTTP/1.1'],
+  ['a length, for an endpoint that speaks HTTP/2', `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${BIG.length}\r\n\r\n${BIG}`, false, 'HTTP/2'],
+];
+
+for (const [what, bytes, requestBuffering, protocol] of STREAMED) {
+  test(`a streamed body with ${what} goes to another endpoint if the first refused before a byte was sent`, async (t) => {
+    const count = (request: Readable, done: (bytes: number) => void): void => {
+      let received = 0;
+      request.on('data', (chunk: Buffer) => (received += chunk.length)).on('end', () => done(received));
+    };
+    const server = protocol === 'HTTP/1.1'
+      ? http.createServer((request, response) => count(request, (received) => response.end(String(received))))
+      : http2.createServer((request, response) => count(request, (received) => response.end(String(received))));
+    const closed = net.createServer();
+    const [port, refusing] = await Promise.all([server, closed].map((each) => new Promise<number>((resolve) => each.listen(0, '127.0.0.1', () => resolve((each.address() as AddressInfo).port)))));
+    closed.close();
+    const plane = await startDataPlane(simpleTable([endpoint(port!), endpoint(refusing!)], { requestBuffering }, { protocol }));
+    t.teardown(async () => {
+      await plane.close();
+      server.close();
+    });
+    // Once it is ejected, the one that refuses is not asked any more.
+    for (let nth = 0; nth < 2; nth++) {
+      const { message, client } = await exchangeRaw(plane.port, bytes);
+      client.destroy();
+      t.is(message.body.toString(), String(BIG.length));
+    }
+    t.true(plane.log.some(({ exchange }) => exchange.attempts.length === 2), 'it was asked');
+  });
+}
