@@ -1,6 +1,5 @@
 // The value types of ingress-nginx's annotations, one parser each: what its own validators accept is accepted, and nothing
 // else. A parser sees the whole value, so nothing can hide behind a line break; every pattern refuses CR and LF.
-import { isIP, isIPv6 } from 'node:net';
 
 export type Parsed<T> = { readonly value: T } | { readonly wrong: string };
 /** `wrong` completes the sentence "the value …". */
@@ -33,40 +32,12 @@ export const size: Parser<number> = (text) => {
 };
 
 export const basic = pattern(/^[A-Za-z0-9\-._~/:]*$/, 'letters, digits and - . _ ~ / :');
-export const basicWithSpace = pattern(/^[A-Za-z0-9\-._~/: ]*$/, 'letters, digits, spaces and - . _ ~ / :');
-export const extended = pattern(/^[A-Za-z0-9\-._~/:, ]*$/, 'letters, digits, spaces and - . _ ~ / : ,');
 export const url = pattern(/^[A-Za-z0-9\-._~/:,?&=]*$/, 'letters, digits and - . _ ~ / : , ? & =');
-export const urlWithVariables = pattern(/^[A-Za-z0-9\-._~/:,?&=$ ]*$/, 'letters, digits, spaces and - . _ ~ / : , ? & = $');
-export const pathWithCaptures = pattern(/^[A-Za-z0-9\-._~/:$]*$/, 'letters, digits and - . _ ~ / : $');
-export const headerNames = pattern(/^[A-Za-z0-9\-_, ]*$/, 'letters, digits, spaces and - _ ,');
 export const variables = pattern(/^[A-Za-z0-9\-_${}]*$/, 'letters, digits and - _ $ { }');
 /** Trimmed first. */
 export const regexCharacters = trimmed(pattern(/^[A-Za-z0-9\-._~/:^$[\](){}*+?&=\\|]*$/, 'letters, digits and - . _ ~ / : ^ $ [ ] ( ) { } * + ? & = \\ |'));
 
-/** One DNS-1035 label: a Service's name. */
-export const serviceName: Parser<string> = (text) =>
-  /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? { value: text } : { wrong: 'must be the name of a Service' };
-
 export const any: Parser<string> = (text) => ({ value: text });
-
-/** A comma list of addresses and CIDRs; each comes out as a CIDR. An empty list is refused: it would admit nobody, or everybody. */
-export const cidrs: Parser<readonly string[]> = (text) => {
-  const value: string[] = [];
-  for (const item of text.split(',')) {
-    const cidr = parseCidr(item.trim());
-    if (cidr === undefined) return { wrong: 'must be a comma list of IP addresses and CIDRs' };
-    value.push(cidr);
-  }
-  return { value };
-};
-
-function parseCidr(text: string): string | undefined {
-  const [address = '', bits, ...rest] = text.split('/');
-  if (isIP(address) === 0 || address.includes('%') || rest.length > 0) return undefined;
-  const longest = isIPv6(address) ? 128 : 32;
-  if (bits === undefined) return `${address}/${longest}`;
-  return /^(?:0|[1-9][0-9]{0,2})$/.test(bits) && Number(bits) <= longest ? `${address}/${bits}` : undefined;
-}
 
 /** One of the words as written, blanks around it tolerated. */
 export function oneOf<W extends string>(...words: readonly W[]): Parser<W> {
@@ -89,14 +60,8 @@ export function withoutSpaces<T>(parse: Parser<T>): Parser<T> {
   return (text) => parse(text.replaceAll(' ', ''));
 }
 
-export function trimmed<T>(parse: Parser<T>): Parser<T> {
+function trimmed<T>(parse: Parser<T>): Parser<T> {
   return (text) => parse(text.trim());
-}
-
-/** What ingress-nginx does to text values first: every line is trimmed. Undefined: nothing is left. */
-export function tidy(text: string): string | undefined {
-  const lines = text.split('\n').map((line) => line.trim()).join('\n');
-  return lines.trim() === '' ? undefined : lines;
 }
 
 function pattern(allowed: RegExp, words: string): Parser<string> {
