@@ -7,23 +7,10 @@ import { selfSigned } from '../../certs/self-signed.ts';
 import { startBackend } from '../support/fairlead-backend.ts';
 import { eventually, get } from '../support/fairlead-http.ts';
 import type { Answer } from '../support/fairlead-http.ts';
-import { documents, endpoints, service } from '../support/fairlead-manifests.ts';
+import { annotated, documents, endpoints, service } from '../support/fairlead-manifests.ts';
+import type { Notes } from '../support/fairlead-manifests.ts';
 import { startFairlead } from '../support/fairlead-run.ts';
 import type { FairleadRun } from '../support/fairlead-run.ts';
-
-type Notes = Readonly<Record<string, string>>;
-
-/** An Ingress in namespace shop with annotations of ingress-nginx, or of our own where the name has a slash. */
-function annotated(name: string, notes: Notes, backend = 'web'): string {
-  const annotations = Object.fromEntries(Object.entries(notes).map(([key, value]) => [key.includes('/') ? key : `nginx.ingress.kubernetes.io/${key}`, value]));
-  const path = { path: '/', pathType: 'Prefix', backend: { service: { name: backend, port: { number: 80 } } } };
-  return JSON.stringify({
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'Ingress',
-    metadata: { name, namespace: 'shop', creationTimestamp: '2026-01-01T00:00:00Z', annotations },
-    spec: { rules: [{ host: `${name}.example.com`, http: { paths: [path] } }] },
-  });
-}
 
 async function start(t: ExecutionContext, names: readonly string[], ports: readonly number[], notes: Notes = {}): Promise<{ run: FairleadRun; ask(name: string, options?: Parameters<typeof get>[2], path?: string): Promise<Answer> }> {
   const files = Object.fromEntries(names.map((name) => [`${name}.yaml`, documents(annotated(name, notes, name), service(name), endpoints(name, ...ports))]));

@@ -19,6 +19,21 @@ export function ingress(name: string, { host = 'shop.example.com', paths = { '/'
   });
 }
 
+/** Annotations without prefix. */
+export type Notes = Readonly<Record<string, string>>;
+
+/** An Ingress in namespace shop with annotations of ingress-nginx, or of our own where the name has a slash. */
+export function annotated(name: string, notes: Notes, backend = 'web'): string {
+  const annotations = Object.fromEntries(Object.entries(notes).map(([key, value]) => [key.includes('/') ? key : `nginx.ingress.kubernetes.io/${key}`, value]));
+  const path = { path: '/', pathType: 'Prefix', backend: { service: { name: backend, port: { number: 80 } } } };
+  return JSON.stringify({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name, namespace: 'shop', creationTimestamp: '2026-01-01T00:00:00Z', annotations },
+    spec: { rules: [{ host: `${name}.example.com`, http: { paths: [path] } }] },
+  });
+}
+
 /** A Service in namespace shop with port 80. */
 export function service(name: string): string {
   return JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'shop' }, spec: { ports: [{ port: 80 }] } });
