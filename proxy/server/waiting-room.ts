@@ -44,7 +44,7 @@ export class WaitingRoom {
   /** Every place that becomes free is taken by a waiter at once, through `onRoom`. */
   #makeRoom(): void {
     while (this.#waiting.size > 0 && this.#stalled.makeRoom());
-    if (this.#waiting.size > 0) this.#timer ??= setTimeout(() => this.#look(), LOOK_MS).unref();
+    if (this.#waiting.size > 0 && this.#timer === undefined) this.#timer = setTimeout(() => this.#look(), LOOK_MS).unref();
   }
 
   #look(): void {
