@@ -5,6 +5,8 @@
 import { Socket } from 'node:net';
 
 const READ_BYTES = 64 * 1024;
+/** The first read of many: who then stops reading holds little. More than a record of TLS, which is read at a time. */
+const FIRST_BYTES = 20 * 1024;
 /** From this size on a read is handed over with the buffer that it came in, where that is the socket's own; below, copying costs less than what it would hold. */
 const HAND_OVER_BYTES = READ_BYTES / 2;
 
@@ -23,7 +25,7 @@ interface Handle {
 
 const fields = findFields();
 /** Reads end in it, and are copied out before the next one. */
-const shared = Buffer.allocUnsafeSlow(READ_BYTES);
+const shared = Buffer.allocUnsafeSlow(FIRST_BYTES);
 
 function findFields(): Fields | undefined {
   const sample = new Socket({ onread: { buffer: () => Buffer.alloc(1), callback: () => true } });
@@ -58,8 +60,10 @@ export function readDirectly(socket: Socket, receive: Receiver): () => void {
 class DirectReader {
   readonly #socket: Socket;
   #receive: Receiver | undefined;
+  /** The last read went to a buffer that only this socket has. */
   #own = false;
-  #next: Buffer | undefined;
+  /** The last read had as much as there was room for: more is there, the next one is large, and its bytes need not be copied. */
+  #full = false;
 
   constructor(socket: Socket, receive: Receiver) {
     this.#socket = socket;
@@ -77,23 +81,22 @@ class DirectReader {
   }
 
   #take(bytesRead: number, buffer: Buffer): Buffer {
-    // More is there than one read takes: the next one is large, and its bytes need not be copied.
-    const full = bytesRead === READ_BYTES;
-    const handOver = this.#own && bytesRead >= HAND_OVER_BYTES;
-    // Back to the shared one with all that was there: idle connections have no buffers of their own.
-    if (full) this.#next = Buffer.allocUnsafeSlow(READ_BYTES);
-    else if (this.#own) this.#next = shared;
-    this.#own = full;
-    if (handOver) return buffer.subarray(0, bytesRead);
+    this.#full = bytesRead === buffer.length;
+    if (this.#own && bytesRead >= HAND_OVER_BYTES) return buffer.subarray(0, bytesRead);
     const copy = Buffer.allocUnsafe(bytesRead);
     buffer.copy(copy, 0, 0, bytesRead);
     return copy;
   }
 
+  /** Back to the shared one with all that was there, and while nothing is to be read: who waits has no buffer of its own. */
   nextBuffer(): Buffer | undefined {
-    const next = this.#next;
-    this.#next = undefined;
-    return next;
+    if (this.#full && !this.#socket.isPaused()) {
+      this.#own = true;
+      return Buffer.allocUnsafeSlow(READ_BYTES);
+    }
+    if (!this.#own) return undefined;
+    this.#own = false;
+    return shared;
   }
 
   release(): void {
