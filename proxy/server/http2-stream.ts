@@ -30,6 +30,8 @@ export interface StreamLine {
 
 /** Bytes of an answer that wait for the client, until the endpoint is stopped. */
 const WAITING_BYTES = 32 * 1024;
+/** The same, while the client's window is closed. */
+const SHUT_OUT_BYTES = 8 * 1024;
 /** So much is sent at once; less may wait for the end of the turn. */
 const PROMPT_BYTES = 16 * 1024;
 /** What one stream sends before the others have their turn. */
@@ -135,7 +137,7 @@ export class Http2Stream implements ResponseWriter, BodyStream, Sender, Expiring
     this.#pendingBytes += chunk.length;
     if (this.#pendingBytes >= PROMPT_BYTES) this.flush();
     else this.#awaitTurn();
-    if (this.#pendingBytes < WAITING_BYTES) return true;
+    if (this.#pendingBytes < (this.#sendWindow > 0 ? WAITING_BYTES : SHUT_OUT_BYTES)) return true;
     this.#stalled = true;
     this.#awaitClient();
     return false;
@@ -185,7 +187,7 @@ export class Http2Stream implements ResponseWriter, BodyStream, Sender, Expiring
     } else if (this.#pendingBytes > 0) {
       if (sent && this.deadlineAt !== 0) this.#awaitClient();
     }
-    if (this.#stalled && this.#pendingBytes < WAITING_BYTES) {
+    if (this.#stalled && this.#pendingBytes < (this.#sendWindow > 0 ? WAITING_BYTES : SHUT_OUT_BYTES)) {
       this.#stalled = false;
       this.context.deadlines.clear(this);
       this.onDrain?.();
