@@ -4,8 +4,8 @@
 import { CODE } from '../http2/frames.ts';
 import { Http2Violation } from '../http2/receiver.ts';
 
-/** Streams that a client may reset before they are answered, or make us reset: so many per second, and at once all that it may have, twice. */
-const RESETS_PER_SECOND = 100;
+/** Streams that a client may reset before they are answered, or make us reset, at once and again per second: all that it may have, twice, and at least so many. */
+const LEAST_RESETS = 100;
 const FRAMES = 2_000;
 const FRAMES_PER_SECOND = 200;
 const EARNED_BY_STREAM = 20;
@@ -25,7 +25,7 @@ export class Http2Conduct {
 
   /** `streams`: that a client may have at once. */
   constructor(streams: number) {
-    this.#mostResets = this.#resets = Math.max(RESETS_PER_SECOND, streams * 2);
+    this.#mostResets = this.#resets = Math.max(LEAST_RESETS, streams * 2);
   }
 
   /** A frame without effect has come. Throws `Http2Violation`. */
@@ -42,7 +42,7 @@ export class Http2Conduct {
   provoked(): void {
     if (--this.#resets >= 0) return;
     const now = performance.now();
-    this.#resets = Math.min(this.#mostResets, this.#resets + ((now - this.#resetsSince) / 1000) * RESETS_PER_SECOND);
+    this.#resets = Math.min(this.#mostResets, this.#resets + ((now - this.#resetsSince) / 1000) * this.#mostResets);
     this.#resetsSince = now;
     if (this.#resets < 0) throw new Http2Violation(CODE.ENHANCE_YOUR_CALM, 'too many streams that were reset');
   }

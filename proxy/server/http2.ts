@@ -128,13 +128,12 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
       this.#break(error.code);
       return;
     }
-    if (this.#receiver.withinBlock !== this.#withinBlock) this.#blockBeganOrEnded();
+    const { withinBlock } = this.#receiver;
+    if (withinBlock !== this.#withinBlock) {
+      this.#withinBlock = withinBlock;
+      this.#awaitNext();
+    }
     if (this.outlet.stopReading()) this.context.deadlines.set(this, this.context.limits.writeStallMs);
-  }
-
-  #blockBeganOrEnded(): void {
-    this.#withinBlock = !this.#withinBlock;
-    this.#awaitNext();
   }
 
   /** The rest of a block of fields, or the next stream. */
@@ -145,6 +144,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
   }
 
   takeFields(id: number, fields: RawHeaders, tooLarge: boolean, end: boolean): void {
+    this.#withinBlock = false; // The next one may begin in what was read with it.
     const stream = this.#streams.get(id);
     if (stream !== undefined) {
       stream.takeTrailers(fields, tooLarge, end);

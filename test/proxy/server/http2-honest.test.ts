@@ -64,6 +64,19 @@ test('a page change that cancels as many streams as a connection may have, right
   t.pass();
 });
 
+test('a client whose every call runs into its deadline while an endpoint is stuck is no abuse, as often as it may have all its streams open', async (t) => {
+  const { port } = await forwardPlane(t, [silent]);
+  const client = await connect(t, port);
+  for (let round = 0; round < 7; round++) {
+    const ids = Array.from({ length: 128 }, (_, index) => (round * 128 + index) * 2 + 1);
+    client.write(...ids.map((id) => client.headers(id, requestFields('GET', '/call'), true)));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    client.write(...ids.map((id) => rst(id, CANCEL)));
+    await alive(client, `round ${round}`.padEnd(8).slice(0, 8));
+  }
+  t.pass();
+});
+
 for (const [window, how] of [[65_535, 'at once'], [4 * 1024 * 1024, 'whenever all of a window of 4 MB has come']] as const) {
   test(`a download whose client opens both windows by every 4 kB that it reads, ${how}, comes whole`, async (t) => {
     const bytes = 64 * 1024 * 1024;

@@ -181,6 +181,20 @@ test('a block of fields that never ends costs the connection, by its size or by 
   other.destroy();
 });
 
+test('blocks of fields of which each is soon complete are no block that never ends, however they are cut', async (t) => {
+  const { client } = await connect(t, [ok], { limits: { headTimeoutMs: 300 } });
+  await greeted(client);
+  const fields = block(requestFields('GET', '/'));
+  let id = 1;
+  client.write(frame(FRAME.HEADERS, FLAG.END_STREAM, id, fields));
+  for (const until = performance.now() + 2_600; performance.now() < until; id += 2) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    client.write(frame(FRAME.CONTINUATION, FLAG.END_HEADERS, id), frame(FRAME.HEADERS, FLAG.END_STREAM, id + 2, fields));
+  }
+  client.write(frame(FRAME.CONTINUATION, FLAG.END_HEADERS, id), ping('the last'));
+  t.is(await outcome(client), 'goes on');
+});
+
 test('who says nothing behind the connection is cut, and an idle connection is told that it ends', async (t) => {
   const plane = await forwardPlane(t, [ok], { limits: { headTimeoutMs: 300, keepAliveTimeoutMs: 600 } });
   const client = await RawHttp2Client.connect(plane.port);
