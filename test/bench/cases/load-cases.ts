@@ -37,7 +37,7 @@ export const LOAD_CASES: readonly LoadCase[] = [
     load: byWrk({ tls: false, connections: 64, fresh: true }), steady: { rate: 500, fresh: true }, check: expecting(SMALL),
   },
   {
-    name: 'http2', title: 'HTTP/2 over TLS, 1 KB', unit: 'request', protocol: 'http', limits: { nginx: 3.5 }, without: { 'http-proxy': NO_HTTP2 },
+    name: 'http2', title: 'HTTP/2 over TLS, 1 KB', unit: 'request', protocol: 'http', limits: { nginx: 1.6 }, without: { 'http-proxy': NO_HTTP2 },
     load: (target, seconds, cpus) => h2load({ port: target.httpsPort, path: '/', connections: 8, streams: 16, seconds }, cpus),
     steady: { rate: 1000, tls: true, protocol: 'http2' }, check: expecting(SMALL, { tls: true }),
   },
