@@ -81,9 +81,9 @@ export class Server implements ServerContext {
     this.#overload.start();
   }
 
-  /** 0: none; 1 and 2: the levels of overload.ts. */
+  /** 0: none; 1: nothing new on connections that are there; 2: new requests are refused, all or some of them. */
   get overload(): 0 | 1 | 2 {
-    return this.#overload.critical ? 2 : this.#overload.high ? 1 : 0;
+    return this.#overload.critical || this.#overload.share > 0 ? 2 : this.#overload.high ? 1 : 0;
   }
 
   get overloaded(): boolean {
@@ -156,7 +156,7 @@ export class Server implements ServerContext {
   }
 
   serve(exchange: Exchange, listener: string): void {
-    if (this.#overload.critical) return this.#refuse(exchange, OVERLOAD);
+    if (this.#overload.refuses()) return this.#refuse(exchange, OVERLOAD);
     const reply = this.#specialHosts.asking ? misdirected(exchange, listener, this.#service.table) : undefined;
     if (reply === undefined) serve(exchange, listener, this.#service);
     else this.#refuse(exchange, reply);

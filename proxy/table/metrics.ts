@@ -29,7 +29,7 @@ export const EVENT_LOOP_DELAY_P99 = define('gauge', 'fairlead_worker_event_loop_
 export const WORKER_MEMORY = define('gauge', 'fairlead_worker_resident_memory_bytes', ['worker'], 'Resident memory of the worker process.');
 export const OPEN_FILES = define('gauge', 'fairlead_worker_open_file_descriptors', ['worker'], 'File descriptors that the worker has open: sockets, above all.');
 export const MAX_FILES = define('gauge', 'fairlead_worker_max_file_descriptors', ['worker'], 'File descriptors that the worker may have open; beyond it new connections are closed at once.');
-export const OVERLOAD = define('gauge', 'fairlead_worker_overload', ['worker'], '1: HTTP/2 streams and keep-alive are refused; 2: new requests are, too. 0: neither.');
+export const OVERLOAD = define('gauge', 'fairlead_worker_overload', ['worker'], '1: HTTP/2 streams and keep-alive are refused; 2: new requests are, all or some of them. 0: neither.');
 
 /** Every metric that a worker counts, in the order in which they are exposed. */
 export const WORKER_METRICS: readonly MetricDefinition[] = [

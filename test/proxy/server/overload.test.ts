@@ -30,17 +30,25 @@ test('levels by memory: 85 % and 92 %, each left a little below', (t) => {
   ]);
 });
 
-test('an event loop that is late counts after two seconds, and one look without delay ends it', (t) => {
+test('an event loop that is late has requests refused after two seconds, ever more of them, and ever fewer once it no longer is', (t) => {
   let load: Load = { memory: 0, loopDelayMs: 201 };
   const overload = new Overload(() => load);
-  const critical = [0, 1, 2, 3, 4].map((nth) => {
-    overload.look(nth * SAMPLE_MS);
-    return overload.critical;
-  });
-  t.deepEqual(critical, [false, false, false, true, true]);
+  let looks = 0;
+  const refusedOf100 = (): number => {
+    overload.look(looks++ * SAMPLE_MS);
+    return Array.from({ length: 100 }, () => overload.refuses()).filter(Boolean).length;
+  };
+  // Of a share that is no whole number of hundredths one more or less.
+  const near = (seen: number, wanted: number): void => void t.true(Math.abs(seen - wanted) <= 1, `${seen}, not ${wanted}`);
+  for (const wanted of [0, 0, 0, 20, 40, 60]) near(refusedOf100(), wanted);
   load = { memory: 0, loopDelayMs: 200 };
-  overload.look(5 * SAMPLE_MS);
-  t.false(overload.high);
+  for (const wanted of [50, 40]) near(refusedOf100(), wanted);
+  // Late again: only after two seconds does it count again.
+  load = { memory: 0, loopDelayMs: 500 };
+  for (const wanted of [30, 20, 10, 30, 50, 70, 90, 100, 100]) near(refusedOf100(), wanted);
+  load = IDLE;
+  for (const wanted of [90, 80, 70, 60, 50, 40, 30, 20, 10, 0, 0]) near(refusedOf100(), wanted);
+  t.false(overload.high, 'connections are kept, and streams are not refused');
 });
 
 test('the load of this machine can be read, and a limit changes what it means', (t) => {
