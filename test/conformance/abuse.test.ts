@@ -16,6 +16,13 @@ const FULL = process.env['ABUSE'] === 'full';
 const MOST_GROWTH_MB = 150;
 const MOST_DISPATCHED = 200;
 const MOST_DOWN_MS = 1_000;
+/** How often a worker is made to abort. */
+const ABORTS = Number(process.env['ABUSE_RUNS'] ?? (FULL ? 20 : 1));
+/** Of these attacks one connection over TLS, too: the bytes come in records, and its socket is another one. */
+const OVER_TLS: readonly string[] = ['rapid reset', 'CONTINUATION without end', 'a flood of PING', 'HPACK bombs just below the limits', 'a window that opens byte by byte'];
+/** Of an honest client's 99th percentile that is measured before any attack, and of nothing. */
+const MOST_SLOWER = 3;
+const SLACK_MS = 10;
 
 interface Expectation {
   readonly name: string;
@@ -23,15 +30,17 @@ interface Expectation {
   readonly dispatched: number;
   /** Workers that may be gone. */
   readonly lost: number;
+  /** 99th percentile of honest clients' waits before any attack. */
+  readonly quietMs: number;
 }
 
 /** What must hold after an attack that began with these workers. */
-function judge(t: ExecutionContext, scene: Scene, before: readonly number[], { name, connections, dispatched, lost: mayBeLost }: Expectation): void {
+function judge(t: ExecutionContext, scene: Scene, before: readonly number[], { name, connections, dispatched, lost: mayBeLost, quietMs }: Expectation): void {
   const now = scene.workers();
   const lost = before.filter((pid) => !now.includes(pid));
   t.true(lost.length <= mayBeLost, `${name}: ${lost.length} workers were lost: ${JSON.stringify(scene.fairlead.log.slice(-20))}`);
   // A connection that a worker had not accepted yet when it was lost is lost with it.
-  const losses = scene.honest.losses().filter(({ worker }) => (worker === undefined ? lost.length === 0 : !lost.includes(worker)));
+  const losses = [...scene.honest.losses(), ...scene.honestOfAttacked.losses()].filter(({ worker }) => (worker === undefined ? lost.length === 0 : !lost.includes(worker)));
   if (losses.length > 0) t.log(losses);
   t.deepEqual(losses, [], `${name}: what honest clients of a living worker lost`);
   const { one, all } = scene.down();
@@ -39,17 +48,21 @@ function judge(t: ExecutionContext, scene: Scene, before: readonly number[], { n
   const growth = scene.growth();
   t.true(growth < MOST_GROWTH_MB, `${name}: resident memory grew by ${Math.round(growth)} MB`);
   t.true(dispatched <= MOST_DISPATCHED * connections, `${name}: ${dispatched} requests reached the application`);
+  // Scaled, there are too few answers for a percentile, and a worker that ends takes a processor for its successor.
+  if (FULL) t.true(one < MOST_DOWN_MS, `${name}: not all workers listened for ${Math.round(one)} ms`);
   const waits = [...scene.honest.waits().values()].flat();
-  t.log(`${name}: +${Math.round(growth)} MB, ${dispatched} requests dispatched, honest p99 ${percentile(waits, 0.99)} ms of ${waits.length}${lost.length > 0 ? `, ${lost.length} workers lost, not all listened for ${Math.round(one)} ms` : ''}`);
+  const p99 = percentile(waits, 0.99);
+  if (FULL && mayBeLost === 0) t.true(p99 < MOST_SLOWER * quietMs + SLACK_MS, `${name}: honest p99 ${p99} ms, before ${quietMs} ms`);
+  t.log(`${name}: +${Math.round(growth)} MB, ${dispatched} requests dispatched, honest p99 ${p99.toFixed(1)} ms of ${waits.length}${lost.length > 0 ? `, ${lost.length} workers lost, not all listened for ${Math.round(one)} ms` : ''}`);
 }
 
-function percentile(values: readonly number[], part: number): string {
+function percentile(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return (sorted[Math.min(sorted.length - 1, Math.trunc(sorted.length * part))] ?? Number.NaN).toFixed(1);
+  return sorted[Math.min(sorted.length - 1, Math.trunc(sorted.length * part))] ?? 0;
 }
 
 test.serial('no abuse of HTTP/2 takes anything from the clients of another worker, much memory, or many requests to the application', async (t) => {
-  t.timeout(FULL ? 20 * 60_000 : 120_000);
+  t.timeout(120_000 + (FULL ? 20 * 60_000 : 0) + ABORTS * 5_000);
   const scene = await startScene(t);
   // Buffers and compiled code that any traffic brings come before what is measured.
   await scene.attack({ name: 'parting', count: 1, connections: 1, lingerMs: 500 });
@@ -57,37 +70,36 @@ test.serial('no abuse of HTTP/2 takes anything from the clients of another worke
   scene.growth();
   scene.down();
   scene.honest.waits();
-  if (FULL) {
-    await pause(10_000);
-    t.log(`before any attack: honest p99 ${percentile([...scene.honest.waits().values()].flat(), 0.99)} ms`);
-  }
-  for (const { name, counts } of ATTACKS) {
+  await pause(FULL ? 10_000 : 500);
+  const quietMs = percentile([...scene.honest.waits().values()].flat(), 0.99);
+  t.log(`before any attack: honest p99 ${quietMs.toFixed(1)} ms`);
+  for (const { name, counts, secure } of [...ATTACKS.map((attack) => ({ ...attack, secure: false })), ...ATTACKS.filter(({ name }) => OVER_TLS.includes(name)).map((attack) => ({ ...attack, secure: true }))]) {
     const before = scene.workers();
-    const dispatched = await scene.attack({ name, count: FULL ? counts[0] : counts[1], connections: 1, lingerMs: FULL ? 1_500 : 50 });
-    judge(t, scene, before, { name, connections: 1, dispatched, lost: 0 });
+    const dispatched = await scene.attack({ name, count: FULL ? counts[0] : counts[1], connections: 1, lingerMs: FULL ? 1_500 : 50, secure });
+    judge(t, scene, before, { name: secure ? `${name}, over TLS` : name, connections: 1, dispatched, lost: 0, quietMs });
   }
 
   const before = scene.workers();
   for (const connections of FULL ? [50, 1_000] : [50]) {
     const dispatched = await scene.attack({ name: 'stalled', count: 100, connections, lingerMs: FULL ? 10_000 : 1_000 });
     await pause(500);
-    judge(t, scene, before, { name: `${connections} connections with 100 stalled streams each`, connections, dispatched, lost: 0 });
+    judge(t, scene, before, { name: `${connections} connections with 100 stalled streams each`, connections, dispatched, lost: 0, quietMs });
     t.deepEqual([...new Set(await scene.askAttacked())], [200], 'the application that was attacked is served again');
   }
 
   const partings = FULL ? 500 : 50;
   let parted = 0;
   for (let round = 0; round < partings; round += 10) parted += await scene.attack({ name: 'parting', count: 1, connections: 10, lingerMs: 20 });
-  judge(t, scene, before, { name: `${partings} connections that part at once`, connections: partings, dispatched: parted, lost: 0 });
+  judge(t, scene, before, { name: `${partings} connections that part at once`, connections: partings, dispatched: parted, lost: 0, quietMs });
 
   // Nothing above may end a worker. If one ends all the same, as an abort of native code ends it, the other one goes on.
-  for (let round = 0; round < (FULL ? 20 : 1); round++) {
+  for (let round = 0; round < ABORTS; round++) {
     const workers = scene.workers();
     process.kill(workers[round % workers.length] as number, 'SIGABRT');
     const dispatched = await scene.attack({ name: 'rapid reset', count: 1_000, connections: 1, lingerMs: 100 });
     for (const deadline = performance.now() + 10_000; scene.workers().length < 2 && performance.now() < deadline; ) await pause(20);
     await pause(FULL ? 1_000 : 200);
-    judge(t, scene, workers, { name: 'a worker that aborts', connections: 1, dispatched, lost: 1 });
+    judge(t, scene, workers, { name: 'a worker that aborts', connections: 1, dispatched, lost: 1, quietMs });
   }
   t.true(scene.honest.answered() > 100, 'the honest clients were served all the time');
   t.log(`${scene.honest.answered()} answers to honest clients`);
@@ -96,7 +108,7 @@ test.serial('no abuse of HTTP/2 takes anything from the clients of another worke
 
 test('a TLS 1.2 client that renegotiates is refused at the first attempt', async (t) => {
   if (!hasOpenssl) {
-    t.log('openssl is not installed: nothing was tried');
+    t.log('skipped: openssl is not installed');
     return t.pass();
   }
   const own = selfSigned({ hostnames: ['shop.example.com'] });

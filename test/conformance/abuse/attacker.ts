@@ -4,12 +4,15 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import net from 'node:net';
+import tls from 'node:tls';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { ATTACKS, parting, stalled } from './attacks.ts';
 
 export interface Order {
   readonly port: number;
+  /** Over TLS, with HTTP/2 by ALPN. */
+  readonly secure: boolean;
   /** Of `ATTACKS`, or `stalled` or `parting`. */
   readonly name: string;
   readonly count: number;
@@ -30,7 +33,9 @@ function batchesOf({ name, count }: Order): Iterable<Buffer> {
 
 /** Sends batches as fast as they are taken, reads and drops what comes, and ends when the server closes or all is sent. */
 async function attack(order: Order): Promise<void> {
-  const socket = net.connect({ port: order.port, host: '127.0.0.1', noDelay: true });
+  const socket = order.secure
+    ? tls.connect({ port: order.port, host: '127.0.0.1', servername: 'shop.example.com', rejectUnauthorized: false, ALPNProtocols: ['h2'] })
+    : net.connect({ port: order.port, host: '127.0.0.1', noDelay: true });
   let over = false;
   let wake = (): void => undefined;
   socket.on('error', () => undefined);

@@ -33,7 +33,8 @@ interface Connection {
   close(): void;
 }
 
-export function startHonest(port: number, workers: () => readonly number[]): HonestClients {
+/** `path`: where the answer is `ok`. */
+export function startHonest(port: number, workers: () => readonly number[], path: string): HonestClients {
   let losses: Loss[] = [];
   let waits = new Map<number, number[]>();
   let answered = 0;
@@ -67,7 +68,7 @@ export function startHonest(port: number, workers: () => readonly number[]): Hon
       connection.close();
     }
   };
-  const loops = Array.from({ length: CLIENTS }, () => [loop(() => connectHttp1(port)), loop(() => connectHttp2(port))]).flat();
+  const loops = Array.from({ length: CLIENTS }, () => [loop(() => connectHttp1(port, path)), loop(() => connectHttp2(port, path))]).flat();
   return {
     losses: () => {
       const seen = losses;
@@ -93,14 +94,14 @@ async function connected(port: number): Promise<net.Socket> {
   return socket.on('error', () => undefined);
 }
 
-async function connectHttp1(port: number): Promise<Connection> {
+async function connectHttp1(port: number, path: string): Promise<Connection> {
   const socket = await connected(port);
   // One connection, handed out for every request.
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   agent.createConnection = () => socket;
   const ask = (): Promise<string> =>
     new Promise((resolve, reject) => {
-      const request = http.get({ agent, host: '127.0.0.1', port, path: '/honest', headers: { host: 'shop.example.com' }, timeout: PATIENCE_MS }, (response) => {
+      const request = http.get({ agent, host: '127.0.0.1', port, path, headers: { host: 'shop.example.com' }, timeout: PATIENCE_MS }, (response) => {
         let body = '';
         response.setEncoding('utf8').on('data', (text: string) => (body += text));
         response.on('error', reject).on('end', () => resolve(body));
@@ -110,13 +111,13 @@ async function connectHttp1(port: number): Promise<Connection> {
   return { socket, ask, close: () => socket.destroy() };
 }
 
-async function connectHttp2(port: number): Promise<Connection> {
+async function connectHttp2(port: number, path: string): Promise<Connection> {
   const socket = await connected(port);
   const session = http2.connect('http://shop.example.com', { createConnection: () => socket });
   session.on('error', () => undefined);
   const ask = (): Promise<string> =>
     new Promise((resolve, reject) => {
-      const stream = session.request({ ':path': '/honest', ':authority': 'shop.example.com' });
+      const stream = session.request({ ':path': path, ':authority': 'shop.example.com' });
       let body = '';
       stream.setEncoding('utf8').on('data', (text: string) => (body += text));
       stream.setTimeout(PATIENCE_MS, () => stream.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)));

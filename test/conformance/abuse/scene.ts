@@ -10,6 +10,8 @@ import { startBackend } from '../../support/fairlead-backend.ts';
 import { documents, endpoints, ingress, service } from '../../support/fairlead-manifests.ts';
 import { startFairlead } from '../../support/fairlead-run.ts';
 import type { FairleadRun } from '../../support/fairlead-run.ts';
+import { secretYaml } from '../../support/manifests.ts';
+import { authority, issue } from '../../support/pki.ts';
 import { listening } from '../../support/sockets.ts';
 import type { Order } from './attacker.ts';
 import { startHonest } from './honest.ts';
@@ -18,8 +20,10 @@ import type { HonestClients } from './honest.ts';
 export interface Scene {
   readonly fairlead: FairleadRun;
   readonly honest: HonestClients;
+  /** They ask the application that is attacked. */
+  readonly honestOfAttacked: HonestClients;
   /** Resolves when the attack is over, with the number of requests that reached the application. */
-  attack(order: Omit<Order, 'port'>): Promise<number>;
+  attack(order: Omit<Order, 'port' | 'secure'> & { readonly secure?: boolean }): Promise<number>;
   /** Asks the application that was attacked, on several connections of their own; gives the statuses. */
   askAttacked(): Promise<readonly (number | undefined)[]>;
   workers(): readonly number[];
@@ -38,20 +42,24 @@ export async function startScene(t: ExecutionContext): Promise<Scene> {
   const attacker = fork(fileURLToPath(new URL('attacker.ts', import.meta.url)));
   t.teardown(() => attacker.kill('SIGKILL'));
   const [{ port }] = (await once(attacker, 'message')) as [{ port: number }];
-  const site = documents(ingress('web', { paths: { '/': 'web', '/attack': 'attacked' } }), service('web'), endpoints('web', backend), service('attacked'), endpoints('attacked', port));
+  const { certPem, keyPem } = issue(authority('abuse authority'), 'shop', { names: ['shop.example.com'] });
+  const site = documents(ingress('web', { paths: { '/': 'web', '/attack': 'attacked' }, tls: 'tls' }), secretYaml('tls', certPem, keyPem, 'shop'), service('web'), endpoints('web', backend), service('attacked'), endpoints('attacked', port));
   const fairlead = await startFairlead(t, { files: { 'site.yaml': site }, args: ['--workers', String(WORKERS)] });
   const workers = (): readonly number[] => childrenOf(fairlead.child.pid as number);
   const watch = startWatch(fairlead.http, workers);
-  const honest = startHonest(fairlead.http, workers);
+  const honest = startHonest(fairlead.http, workers, '/honest');
+  const honestOfAttacked = startHonest(fairlead.http, workers, '/attack/over');
   t.teardown(() => {
     watch.stop();
     void honest.stop();
+    void honestOfAttacked.stop();
   });
   return {
     fairlead,
     honest,
-    attack: async (order) => {
-      attacker.send({ ...order, port: fairlead.http });
+    honestOfAttacked,
+    attack: async ({ secure = false, ...order }) => {
+      attacker.send({ ...order, secure, port: secure ? fairlead.https : fairlead.http });
       const [{ dispatched }] = (await once(attacker, 'message')) as [{ dispatched: number }];
       return dispatched;
     },
@@ -61,7 +69,7 @@ export async function startScene(t: ExecutionContext): Promise<Scene> {
     down: watch.down,
     stop: async () => {
       watch.stop();
-      await honest.stop();
+      await Promise.all([honest.stop(), honestOfAttacked.stop()]);
       await fairlead.stop();
     },
   };
