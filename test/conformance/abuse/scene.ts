@@ -10,8 +10,6 @@ import { startBackend } from '../../support/fairlead-backend.ts';
 import { documents, endpoints, ingress, service } from '../../support/fairlead-manifests.ts';
 import { startFairlead } from '../../support/fairlead-run.ts';
 import type { FairleadRun } from '../../support/fairlead-run.ts';
-import { secretYaml } from '../../support/manifests.ts';
-import { authority, issue } from '../../support/pki.ts';
 import { listening } from '../../support/sockets.ts';
 import type { Order } from './attacker.ts';
 import { startHonest } from './honest.ts';
@@ -42,8 +40,7 @@ export async function startScene(t: ExecutionContext): Promise<Scene> {
   const attacker = fork(fileURLToPath(new URL('attacker.ts', import.meta.url)));
   t.teardown(() => attacker.kill('SIGKILL'));
   const [{ port }] = (await once(attacker, 'message')) as [{ port: number }];
-  const { certPem, keyPem } = issue(authority('abuse authority'), 'shop', { names: ['shop.example.com'] });
-  const site = documents(ingress('web', { paths: { '/': 'web', '/attack': 'attacked' }, tls: 'tls' }), secretYaml('tls', certPem, keyPem, 'shop'), service('web'), endpoints('web', backend), service('attacked'), endpoints('attacked', port));
+  const site = documents(ingress('web', { paths: { '/': 'web', '/attack': 'attacked' } }), service('web'), endpoints('web', backend), service('attacked'), endpoints('attacked', port));
   const fairlead = await startFairlead(t, { files: { 'site.yaml': site }, args: ['--workers', String(WORKERS)] });
   const workers = (): readonly number[] => childrenOf(fairlead.child.pid as number);
   const watch = startWatch(fairlead.http, workers);
