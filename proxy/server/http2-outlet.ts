@@ -49,6 +49,11 @@ export class Http2Outlet implements WriterHost {
     return this.writer.waiting < ROOM_BYTES ? this.#window : 0;
   }
 
+  /** The client's socket takes nothing now. */
+  get blocked(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
   /** Calls `flush` when there is room again. */
   awaitRoom(stream: Sender): void {
     (this.#waiting ??= new Set()).add(stream);

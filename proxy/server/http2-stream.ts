@@ -135,9 +135,16 @@ export class Http2Stream implements ResponseWriter, BodyStream, Sender, Expiring
     if (this.#pending === undefined) this.#pending = [chunk];
     else this.#pending.push(chunk);
     this.#pendingBytes += chunk.length;
-    if (this.#pendingBytes >= PROMPT_BYTES) this.flush();
-    else this.#awaitTurn();
-    if (this.#pendingBytes < (this.#sendWindow > 0 ? WAITING_BYTES : SHUT_OUT_BYTES)) return true;
+    const { outlet } = this.#line;
+    if (this.#pendingBytes >= PROMPT_BYTES) {
+      this.flush();
+      // At the end of the turn the endpoint would have been read several times more, and a client that does not read would hold all of that.
+      outlet.writer.flush();
+    } else {
+      this.#awaitTurn();
+    }
+    if (this.#pendingBytes < (this.#sendWindow > 0 ? WAITING_BYTES : SHUT_OUT_BYTES) && !outlet.blocked) return true;
+    if (this.#pendingBytes === 0) outlet.awaitRoom(this);
     this.#stalled = true;
     this.#awaitClient();
     return false;

@@ -83,6 +83,7 @@ test.serial('18: on a full disk log lines are dropped and counted, and traffic d
 });
 
 const READERS = 100;
+const MB = 1024 * 1024;
 const LARGE = 100_000_000;
 const MUCH = 'much.example.com';
 
@@ -159,7 +160,7 @@ for (const [protocol, asking] of ASKING) {
     const each = (Math.max(after, residentOf(worker)) - before) / READERS;
     const { failures } = await load.stop();
     t.deepEqual(failures, []);
-    t.log(`${READERS} clients cost ${Math.round(each / 1024)} kB of resident memory each (after ${Math.round((before - start) / 1024 / 1024)} MB, once, for a fast one); the endpoint stopped after ${(atRest / READERS / 1e6).toFixed(1)} MB each (buffers of the system); F = 0 of others`);
+    t.log(`${READERS} clients cost ${Math.round(each / 1024)} kB of resident memory each: ${Math.round(start / MB)} MB at the start, ${Math.round(before / MB)} MB after a fast one, ${Math.round(after / MB)} MB with all of them; the endpoint stopped after ${(atRest / READERS / 1e6).toFixed(1)} MB each (buffers of the system); F = 0 of others`);
     t.true(each < 64 * 1024 + (FULL ? 0 : 192 * 1024), `${Math.round(each / 1024)} kB each`);
   });
 }
