@@ -9,7 +9,7 @@ import { compileTable } from '../proxy/match/compile.ts';
 import type { CompiledRoute } from '../proxy/match/compile.ts';
 import { explainMatch } from '../proxy/match/explain.ts';
 import type { Candidate, FailedCondition } from '../proxy/match/explain.ts';
-import { readRequest } from '../proxy/server/http1-request.ts';
+import { readRequest } from '../proxy/server/http1/request.ts';
 import type { Endpoint } from '../proxy/table/cluster.ts';
 import type { FilterSpec } from '../proxy/table/filter.ts';
 import type { Action, Route } from '../proxy/table/route.ts';

@@ -1,4 +1,4 @@
-// What a connection's codec needs from the worker around it. Codecs (http1.ts, http2.ts) turn bytes into exchanges and
+// What a connection's codec needs from the worker around it. Codecs (http1/, http2/) turn bytes into exchanges and
 // hand them over here; they know nothing of routes, and handle.ts knows nothing of sockets.
 import type { Socket } from 'node:net';
 import type { Exchange, Request } from '../http/exchange.ts';

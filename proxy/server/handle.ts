@@ -1,13 +1,13 @@
 // The life of a request, from its match to its last byte: route → request filters → action → response filters → client.
-// How a forwarded request finds its endpoint is in forwarding.ts.
+// How a forwarded request finds its endpoint is in forward/forwarding.ts.
 import type { Exchange, ProxyError, RawHeaders, Reply, Request } from '../http/exchange.ts';
 import { getField, requestFields, takeField } from '../http/fields.ts';
 import { requestedAuthority, setForwarded } from '../http/forwarded.ts';
 import type { CompiledRoute, RoutingTable } from '../match/compile.ts';
 import type { ExchangeObserver } from '../observe/observer.ts';
 import type { Redirect } from '../table/route.ts';
-import { Forwarding } from './forwarding.ts';
-import type { ForwardingHost, ForwardingService } from './forwarding.ts';
+import { Forwarding } from './forward/forwarding.ts';
+import type { ForwardingHost, ForwardingService } from './forward/forwarding.ts';
 import { ALLOW } from './refused.ts';
 import { plainReply, sendReply } from './reply.ts';
 

@@ -5,7 +5,7 @@ import type { Pick } from '../balance/balancer.ts';
 import type { Cluster, Endpoint } from '../table/cluster.ts';
 import type { Connector } from '../upstream/connector.ts';
 import type { ConnectError } from '../upstream/errors.ts';
-import type { ActiveCluster } from './clusters.ts';
+import type { ActiveCluster } from './forward/clusters.ts';
 import type { Connection, ServerContext } from './context.ts';
 
 const ATTEMPTS = 3;

@@ -13,10 +13,10 @@ import type { Delta, Snapshot } from '../table/snapshot.ts';
 import { Dispatchers } from '../upstream/dispatchers.ts';
 import { selectUpstream } from '../upstream/select.ts';
 import { tunneller } from '../upstream/upgrade.ts';
-import { Clusters } from './clusters.ts';
+import { Clusters } from './forward/clusters.ts';
 import type { Connection, Refusal, ServerContext } from './context.ts';
 import { Deadlines } from '../time/deadlines.ts';
-import { ForwardPlans } from './forward-plan.ts';
+import { ForwardPlans } from './forward/plan.ts';
 import { serve } from './handle.ts';
 import type { Service } from './handle.ts';
 import { completeLimits } from './limits.ts';
@@ -34,7 +34,7 @@ import { SpecialHosts } from './special-hosts.ts';
 import { SecureContexts } from './tls.ts';
 import type { TlsState } from './tls.ts';
 import { Staples } from './tls-staples.ts';
-import { Tunnels } from './tunnel.ts';
+import { Tunnels } from './forward/tunnel.ts';
 
 const OVERLOAD: Reply = { ...plainReply(503, 'Overload', 'this proxy has more to do than it can'), headers: ['content-type', 'text/plain; charset=utf-8', 'retry-after', '1'] };
 /** How long an idle connection waits for one last request when the worker drains. */

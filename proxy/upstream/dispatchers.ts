@@ -4,10 +4,10 @@ import { LRUCache } from 'lru-cache';
 import type { Cluster, Endpoint } from '../table/cluster.ts';
 import type { Snapshot } from '../table/snapshot.ts';
 import { Connector } from './connector.ts';
-import { EndpointPool } from './endpoint-pool.ts';
-import type { PoolLimits } from './endpoint-pool.ts';
-import { Http2Pool } from './http2-pool.ts';
-import type { Http2Limits } from './http2-pool.ts';
+import { EndpointPool } from './http1/endpoint-pool.ts';
+import type { PoolLimits } from './http1/endpoint-pool.ts';
+import { Http2Pool } from './http2/pool.ts';
+import type { Http2Limits } from './http2/pool.ts';
 
 export interface DispatcherOptions extends PoolLimits, Http2Limits {
   /** Longest wait for a connection in the queue. */

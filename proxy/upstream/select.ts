@@ -1,8 +1,8 @@
 // The one `Upstream` of a worker: each cluster's requests go to the client that speaks its protocol.
 import type { Upstream } from './call.ts';
 import type { Dispatchers } from './dispatchers.ts';
-import { Http2Upstream } from './http2-upstream.ts';
-import { UndiciUpstream } from './undici-upstream.ts';
+import { Http2Upstream } from './http2/upstream.ts';
+import { UndiciUpstream } from './http1/undici-upstream.ts';
 
 /** Both clients share the pools of `dispatchers`. */
 export function selectUpstream(dispatchers: Dispatchers): Upstream {

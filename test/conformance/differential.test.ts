@@ -3,7 +3,7 @@
 import test from 'ava';
 import { ChunkedDecoder } from '../../proxy/http/chunked.ts';
 import { RequestHead, ResponseHead, parseRequestHead, parseResponseHead } from '../../proxy/http/message-head.ts';
-import { readRequest } from '../../proxy/server/http1-request.ts';
+import { readRequest } from '../../proxy/server/http1/request.ts';
 import { PAYLOADS } from './corpus/all.ts';
 import { ANSWERS } from './corpus/answers.ts';
 import { mutate } from './fuzz/mutate.ts';

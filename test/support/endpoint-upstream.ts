@@ -2,7 +2,7 @@
 import type { ExecutionContext } from 'ava';
 import { Dispatchers } from '../../proxy/upstream/dispatchers.ts';
 import type { DispatcherOptions } from '../../proxy/upstream/dispatchers.ts';
-import { UndiciUpstream } from '../../proxy/upstream/undici-upstream.ts';
+import { UndiciUpstream } from '../../proxy/upstream/http1/undici-upstream.ts';
 import { rawEndpoint } from './endpoint-raw.ts';
 import type { RawEndpoint, RawEndpointOptions, Script } from './endpoint-raw.ts';
 import type { Transport } from './endpoint-transport.ts';

@@ -15,7 +15,7 @@ interface ProfileNode {
 
 export interface Frame {
   readonly name: string;
-  /** Such as `proxy/server/http1.ts:120`; empty for what is not JavaScript. */
+  /** Such as `proxy/server/http1/connection.ts:120`; empty for what is not JavaScript. */
   readonly place: string;
   self: number;
   total: number;

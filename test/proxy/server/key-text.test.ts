@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import test from 'ava';
 import type { Client, ClientTls, Exchange, Request } from '../../../proxy/http/exchange.ts';
-import { compileKey } from '../../../proxy/server/key-text.ts';
+import { compileKey } from '../../../proxy/server/forward/key-text.ts';
 import type { KeyPart } from '../../../proxy/table/cluster.ts';
 import { route, virtualHost } from '../../support/data-plane.ts';
 import { exchange } from '../filters/exchange.ts';

@@ -1,7 +1,7 @@
 // When a connection is asked with PING: on a clock of the test's own, because it is all about time.
 import { mock } from 'node:test';
 import test from 'ava';
-import { Keepalive } from '../../../proxy/upstream/http2-keepalive.ts';
+import { Keepalive } from '../../../proxy/upstream/http2/keepalive.ts';
 
 class FakeLine {
   open = 1;

@@ -5,7 +5,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { UpstreamTls } from '../../../proxy/table/cluster.ts';
 import { Dispatchers } from '../../../proxy/upstream/dispatchers.ts';
-import { UndiciUpstream } from '../../../proxy/upstream/undici-upstream.ts';
+import { UndiciUpstream } from '../../../proxy/upstream/http1/undici-upstream.ts';
 import { send, testCluster } from '../../support/endpoint-call.ts';
 import { answer, rawEndpoint } from '../../support/endpoint-raw.ts';
 import { authority, issue, revocationList } from '../../support/pki.ts';

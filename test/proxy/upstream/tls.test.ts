@@ -2,7 +2,7 @@
 import type tls from 'node:tls';
 import test from 'ava';
 import { Dispatchers } from '../../../proxy/upstream/dispatchers.ts';
-import { UndiciUpstream } from '../../../proxy/upstream/undici-upstream.ts';
+import { UndiciUpstream } from '../../../proxy/upstream/http1/undici-upstream.ts';
 import { readyBody } from '../../support/endpoint-body.ts';
 import { send, testCluster } from '../../support/endpoint-call.ts';
 import { answer, bytes, rawEndpoint, silent } from '../../support/endpoint-raw.ts';

@@ -1,0 +1,46 @@
+// Cookie affinity for one request: the endpoint of the session that it belongs to, or a new one and the cookie that makes
+// later requests go there. A cookie is issued only where a session begins or moves.
+import { cookieKey, cookieValue as sessionValue, endpointByKey, endpointKey, randomKey } from '../../balance/affinity.ts';
+import type { Pick } from '../../balance/balancer.ts';
+import { setCookieText } from '../../balance/session-cookie.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { getField } from '../../http/fields.ts';
+import { cookieValue } from '../../match/conditions.ts';
+import type { CookieAffinity, Endpoint } from '../../table/cluster.ts';
+import type { ActiveCluster } from './clusters.ts';
+
+export interface SessionPick {
+  readonly pick: Pick;
+  /** Key of the session that begins; undefined: it goes on. */
+  readonly newKey: string | undefined;
+}
+
+/**
+ * `tried`: endpoints at which this request failed. Without `changeOnFailure` a session goes to its own endpoint again, unless passive health has
+ * taken that one out. Undefined: no endpoint can take the request.
+ */
+export function pickForSession(affinity: CookieAffinity, { balancer, endpoints }: ActiveCluster, exchange: Exchange, tried: readonly Endpoint[]): SessionPick | undefined {
+  const sent = cookieValue(exchange.request.headers, affinity.cookie.name);
+  const key = sent === undefined ? undefined : cookieKey(affinity.upstream, sent);
+  if (key !== undefined && (tried.length === 0 || !affinity.changeOnFailure)) {
+    const own = affinity.mode === 'Balanced' ? balancer.pick(key, NONE) : takeByKey(affinity, endpoints, balancer, key);
+    if (own !== undefined) return { pick: own, newKey: undefined };
+  }
+  const newKey = randomKey();
+  const pick = balancer.pick(newKey, tried);
+  if (pick === undefined) return undefined;
+  return { pick, newKey: affinity.mode === 'Balanced' ? newKey : endpointKey(affinity.upstream, pick.endpoint) };
+}
+
+function takeByKey(affinity: CookieAffinity, endpoints: readonly Endpoint[], balancer: ActiveCluster['balancer'], key: string): Pick | undefined {
+  const endpoint = endpointByKey(affinity.upstream, endpoints, key);
+  return endpoint === undefined ? undefined : balancer.take(endpoint);
+}
+
+/** The value of the Set-Cookie field. `path`: `Forward.sessionPath`. */
+export function sessionCookieText({ cookie, upstream }: CookieAffinity, key: string, { request, client }: Exchange, path: string): string {
+  const about = { path, encrypted: client.scheme === 'https', userAgent: getField(request.headers, 'user-agent') };
+  return setCookieText(cookie, sessionValue(upstream, key), about, Date.now());
+}
+
+const NONE: readonly Endpoint[] = [];

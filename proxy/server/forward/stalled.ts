@@ -1,0 +1,75 @@
+// Requests of one cluster that wait for nobody but their clients, who take nothing of the answer or send nothing of the body.
+// Each holds a place at its endpoint, and a few clients with many streams can hold all of them; so when others wait for a
+// place, who has done nothing for longest gives way.
+import type { BodySource } from '../../http/exchange.ts';
+
+/** How long a client may do nothing while others wait for its place. */
+const MOST_MS = 1_000;
+
+export interface Stalling {
+  /** Ends the request, and with it frees its place. */
+  giveWay(): void;
+}
+
+interface Upload {
+  readonly body: BodySource;
+  /** As last looked at. */
+  bytes: number;
+  since: number;
+}
+
+export class Stalled {
+  /** Who takes nothing, and since when (`performance.now()`); the longest first. */
+  readonly #takers = new Map<Stalling, number>();
+  readonly #uploads = new Map<Stalling, Upload>();
+
+  /** Its client takes nothing, as of now. */
+  add(one: Stalling): void {
+    this.#takers.set(one, performance.now());
+  }
+
+  /** Its client takes something again. */
+  delete(one: Stalling): void {
+    this.#takers.delete(one);
+  }
+
+  /** Its client sends a body while the endpoint has it. */
+  uploads(one: Stalling, body: BodySource): void {
+    this.#uploads.set(one, { body, bytes: 0, since: 0 });
+  }
+
+  /** It is over. */
+  forget(one: Stalling): void {
+    this.#takers.delete(one);
+    this.#uploads.delete(one);
+  }
+
+  /** For those who wait: called again and again while there are any. True: somebody gave way. */
+  makeRoom(): boolean {
+    const now = performance.now();
+    const one = this.#longestTaker(now) ?? this.#anyUpload(now);
+    if (one === undefined) return false;
+    this.forget(one);
+    one.giveWay();
+    return true;
+  }
+
+  #longestTaker(now: number): Stalling | undefined {
+    for (const [one, since] of this.#takers) return now - since < MOST_MS ? undefined : one;
+    return undefined;
+  }
+
+  /** Nobody tells when an upload moves: it is seen between two calls. */
+  #anyUpload(now: number): Stalling | undefined {
+    for (const [one, upload] of this.#uploads) {
+      const { body } = upload;
+      if (!body.waiting || body.bytes !== upload.bytes || upload.since === 0) {
+        upload.bytes = body.bytes;
+        upload.since = now;
+      } else if (now - upload.since >= MOST_MS) {
+        return one;
+      }
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,190 @@
+// The body of one HTTP/1.1 request as a BodySource: by length or chunked, handed on as it arrives. Reading from the socket
+// stops while the sink is paused. It ends as complete only when the client completed it.
+import type { Socket } from 'node:net';
+import { ChunkedDecoder } from '../../http/chunked.ts';
+import type { BodySink, BodySource, ProxyError } from '../../http/exchange.ts';
+import type { ServerContext } from '../context.ts';
+import type { Expiring } from '../../time/deadlines.ts';
+import type { Http1Response } from './response.ts';
+
+/** The connection that a body is read from. */
+export interface BodyHost extends Expiring {
+  readonly socket: Socket;
+  /** The client closed its sending side: nothing more will come. */
+  readonly halfClosed: boolean;
+  /** Takes back bytes that lie behind the body's end. */
+  hold(bytes: Buffer): void;
+}
+
+/** The rest of a request that nobody wants is read to its end up to this size, to save the connection. */
+const SKIP_BYTES = 64 * 1024;
+
+export class Http1Body implements BodySource {
+  readonly length: number | undefined;
+  /** The last byte has been read. */
+  complete = false;
+  started = false;
+  bytes = 0;
+  readonly #context: ServerContext;
+  readonly #host: BodyHost;
+  readonly #response: Http1Response;
+  readonly #decoder: ChunkedDecoder | undefined;
+  #left: number;
+  #sink: BodySink | undefined;
+  #error: ProxyError | undefined;
+  #preloaded: Buffer | undefined;
+  #paused = false;
+  #skipping = false;
+  #awaitsContinue: boolean;
+  readonly #deliver = (data: Buffer): void => {
+    this.bytes += data.length;
+    this.#sink?.onData(data);
+  };
+
+  constructor(host: BodyHost, context: ServerContext, response: Http1Response, length: number | undefined, awaitsContinue: boolean) {
+    this.#context = context;
+    this.#host = host;
+    this.#response = response;
+    this.length = length;
+    this.#left = length ?? 0;
+    this.#decoder = length === undefined ? new ChunkedDecoder(context.limits.chunkOverheadBytes, context.limits.headerCount) : undefined;
+    this.#awaitsContinue = awaitsContinue;
+    host.socket.pause();
+  }
+
+  get waiting(): boolean {
+    return !this.complete && !this.#paused && (this.#sink !== undefined || this.#skipping);
+  }
+
+  /** True: bytes of it are here that nobody has looked at yet; they may be all of it. */
+  get unread(): boolean {
+    return this.#preloaded !== undefined;
+  }
+
+  /** Keeps bytes that came with the head until the body is wanted. */
+  preload(bytes: Buffer): void {
+    this.#preloaded = bytes;
+    this.#awaitsContinue = false;
+  }
+
+  get awaitsContinue(): boolean {
+    return this.#awaitsContinue;
+  }
+
+  proceed(): void {
+    if (!this.#awaitsContinue) return;
+    this.#awaitsContinue = false;
+    this.#response.inform(100, []);
+    if (this.waiting) this.#touch();
+  }
+
+  start(sink: BodySink): void {
+    this.started = true;
+    if (this.#error !== undefined) {
+      sink.onAbort(this.#error);
+      return;
+    }
+    this.#sink = sink;
+    this.#flow();
+  }
+
+  pause(): void {
+    if (this.#paused || this.complete || this.#skipping) return;
+    this.#paused = true;
+    this.#host.socket.pause();
+    this.#context.deadlines.clear(this.#host);
+  }
+
+  resume(): void {
+    if (!this.#paused || this.complete) return;
+    this.#paused = false;
+    this.#flow();
+  }
+
+  #flow(): void {
+    const preloaded = this.#preloaded;
+    if (preloaded !== undefined) {
+      this.#preloaded = undefined;
+      this.#pushPreloaded(preloaded);
+      if (this.complete) {
+        this.#host.socket.resume();
+        return;
+      }
+    }
+    if (this.#paused || this.complete || this.#error !== undefined) return;
+    if (this.#host.halfClosed) {
+      this.fail({ reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 });
+      this.#host.socket.destroy();
+      return;
+    }
+    this.#touch();
+    this.#host.socket.resume();
+  }
+
+  /** Takes bytes from the connection; returns how many belong to this body. */
+  push(chunk: Buffer): number {
+    this.#awaitsContinue = false;
+    const decoder = this.#decoder;
+    if (decoder === undefined) {
+      const take = Math.min(this.#left, chunk.length);
+      this.#left -= take;
+      this.#deliver(take === chunk.length ? chunk : chunk.subarray(0, take));
+      if (this.#left === 0) this.#finish([]);
+      else this.#touch();
+      return take;
+    }
+    const used = decoder.push(chunk, 0, this.#deliver);
+    if (decoder.error !== undefined) {
+      this.fail({ reason: 'DownstreamProtocolError', side: 'downstream', retry: 'no', status: 400, cause: decoder.error });
+      return chunk.length;
+    }
+    if (decoder.trailers !== undefined) this.#finish(decoder.trailers);
+    else this.#touch();
+    return used;
+  }
+
+  /** As long as the client waits for an endpoint, it is the endpoint's time that runs. */
+  #touch(): void {
+    if (!this.#paused && !this.#awaitsContinue) this.#context.deadlines.set(this.#host, this.#context.limits.bodyTimeoutMs);
+  }
+
+  #finish(trailers: string[]): void {
+    this.complete = true;
+    this.#context.deadlines.clear(this.#host);
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.onEnd(trailers);
+  }
+
+  /** The body will never be complete. */
+  fail(error: ProxyError): void {
+    if (this.complete || this.#error !== undefined) return;
+    this.#error = error;
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.onAbort(error);
+  }
+
+  /** True if the rest is so small that reading it costs less than a new connection. */
+  mayBeSkipped(): boolean {
+    if (this.complete) return true;
+    if (this.#error !== undefined || this.#awaitsContinue) return false;
+    return this.#decoder === undefined && this.#left <= SKIP_BYTES;
+  }
+
+  /** Nobody wants the rest: it is read and dropped. */
+  skip(): void {
+    this.#sink = undefined;
+    this.#paused = false;
+    this.#skipping = true;
+    const preloaded = this.#preloaded;
+    if (preloaded === undefined || this.#error !== undefined) return;
+    this.#preloaded = undefined;
+    this.#pushPreloaded(preloaded);
+  }
+
+  #pushPreloaded(bytes: Buffer): void {
+    const used = this.push(bytes);
+    if (this.complete && used < bytes.length) this.#host.hold(bytes.subarray(used));
+  }
+}

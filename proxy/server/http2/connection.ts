@@ -1,0 +1,400 @@
+// One downstream HTTP/2 connection (RFC 9113): frames in, exchanges out, one for each stream. What breaks the protocol costs
+// the stream or the connection; so does what costs the client little and us much, if it does that too often. A client that
+// does not read what it is sent is not read from.
+import type { Socket } from 'node:net';
+import type { RawHeaders } from '../../http/exchange.ts';
+import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_FRAME_BYTES, SETTING, frame, goawayFrame, settingsFrame } from '../../http2/frames.ts';
+import { ReceiveWindow } from '../../http2/receive-window.ts';
+import { Http2Receiver, Http2Violation } from '../../http2/receiver.ts';
+import type { ReceiverEvents } from '../../http2/receiver.ts';
+import type { FrameWriter } from '../../http2/writer.ts';
+import { readDirectly } from '../../net/direct-read.ts';
+import type { Expiring } from '../../time/deadlines.ts';
+import type { Connection, ServerContext } from '../context.ts';
+import { GONE, Http2Body, MALFORMED, connectionWindow } from './body.ts';
+import { Http2Conduct } from './conduct.ts';
+import { Http2Outlet } from './outlet.ts';
+import { Http2RequestHead, readHead } from './request.ts';
+import type { Http2Refusal } from './request.ts';
+import { Http2Stream } from './stream.ts';
+import type { StreamLine } from './stream.ts';
+import { newExchange } from '../new-exchange.ts';
+import type { Peer } from '../peer.ts';
+import { refusalReply } from '../refused.ts';
+import { sendWhole } from '../reply.ts';
+
+/** Of all that a client may open. */
+const LAST_STREAM = 2 ** 31 - 1;
+/** From the announcement that a connection ends to its end for new streams: more than any way there and back. */
+const GOAWAY_MS = 1_000;
+/** How long the client may take to close its side of a connection that is over. */
+const LINGER_MS = 1_000;
+/** One for all connections: what is needed of a head is taken at once. */
+const head = new Http2RequestHead();
+
+export class Http2Connection implements Connection, StreamLine, ReceiverEvents, Expiring {
+  readonly context: ServerContext;
+  readonly outlet: Http2Outlet;
+  deadlineAt = 0;
+  wheelTurn = 0;
+  wheelPlace = 0;
+  readonly #socket: Socket;
+  readonly #peer: Peer;
+  readonly #receiver: Http2Receiver;
+  readonly #streams = new Map<number, Http2Stream>();
+  readonly #window: ReceiveWindow;
+  readonly #conduct: Http2Conduct;
+  readonly #writer: FrameWriter;
+  #greeted = false;
+  #acknowledged = false;
+  #lastId = 0;
+  /** SETTINGS_INITIAL_WINDOW_SIZE of the client. */
+  #streamWindow = DEFAULT_WINDOW;
+  /** When the last stream ended, or a block of fields began. */
+  #since = performance.now();
+  #withinBlock = false;
+  /** No new streams are taken. */
+  #leaving = false;
+  /** Nothing is read any more. */
+  #over = false;
+
+  /** `early`: what was read of the socket already. */
+  constructor(socket: Socket, peer: Peer, context: ServerContext, early: Buffer | undefined) {
+    const { limits } = context;
+    this.#socket = socket;
+    this.#peer = peer;
+    this.context = context;
+    this.#conduct = new Http2Conduct(limits.maxConcurrentStreams);
+    const windowBytes = connectionWindow(limits.maxConcurrentStreams);
+    this.#window = new ReceiveWindow(windowBytes, windowBytes);
+    this.outlet = new Http2Outlet(socket, this.#conduct, () => this.#awaitNext());
+    this.#writer = this.outlet.writer;
+    // Of a head in HTTP/2 four fields are what the request line is in HTTP/1.1.
+    this.#receiver = new Http2Receiver(this, { headBytes: limits.headBytes, fields: limits.headerCount + 4, blockBytes: limits.headBytes * 2 + MAX_FRAME_BYTES, preface: true });
+    readDirectly(socket, (chunk) => this.#read(chunk));
+    socket.on('error', ignore);
+    // HTTP/2 has no half-closed connections: who ends it has left, though answers still wait for room at the client.
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => this.#closed());
+    context.opened(this);
+    context.deadlines.set(this, limits.headTimeoutMs);
+    this.#writer.write(settingsFrame([[SETTING.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams], [SETTING.MAX_HEADER_LIST_SIZE, limits.headBytes]]));
+    this.#writer.number(FRAME.WINDOW_UPDATE, 0, windowBytes - DEFAULT_WINDOW);
+    if (context.draining) this.drain(0);
+    if (early !== undefined) this.#read(early);
+    socket.resume();
+  }
+
+  /** First the client is asked to begin nothing more, and only what it has sent until then counts as its last (RFC 9113 §6.8). */
+  drain(idleMs: number): void {
+    if (this.#over || this.#leaving) return;
+    this.#writer.write(goawayFrame(LAST_STREAM, CODE.NO_ERROR));
+    setTimeout(() => this.#leave(), Math.min(idleMs, GOAWAY_MS)).unref();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #leave(): void {
+    if (this.#over || this.#leaving) return;
+    this.#leaving = true;
+    this.#writer.write(goawayFrame(this.#lastId, CODE.NO_ERROR));
+    this.#endIfOver();
+  }
+
+  onDeadline(): void {
+    const { limits, deadlines } = this.context;
+    if (this.#over) return this.destroy();
+    if (this.outlet.deaf) {
+      if (!this.outlet.hasRead()) return this.destroy();
+      deadlines.set(this, limits.writeStallMs);
+      return;
+    }
+    if (!this.#greeted) return this.#break(CODE.SETTINGS_TIMEOUT);
+    const most = this.#withinBlock ? limits.headTimeoutMs : limits.keepAliveTimeoutMs;
+    const left = this.#since + most - performance.now();
+    if (left > 0) deadlines.set(this, left);
+    else if (this.#withinBlock) this.#break(CODE.ENHANCE_YOUR_CALM);
+    else if (this.#streams.size === 0) this.#leave();
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#over) return;
+    try {
+      this.#receiver.push(chunk);
+    } catch (error) {
+      if (!(error instanceof Http2Violation)) throw error;
+      this.#break(error.code);
+      return;
+    }
+    const { withinBlock } = this.#receiver;
+    if (withinBlock !== this.#withinBlock) {
+      this.#withinBlock = withinBlock;
+      this.#awaitNext();
+    }
+    if (this.outlet.stopReading()) this.context.deadlines.set(this, this.context.limits.writeStallMs);
+  }
+
+  /** The rest of a block of fields, or the next stream. */
+  #awaitNext(): void {
+    const { limits, deadlines } = this.context;
+    this.#since = performance.now();
+    deadlines.set(this, this.#withinBlock ? limits.headTimeoutMs : limits.keepAliveTimeoutMs);
+  }
+
+  takeFields(id: number, fields: RawHeaders, tooLarge: boolean, end: boolean): void {
+    this.#withinBlock = false; // The next one may begin in what was read with it.
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) {
+      stream.takeTrailers(fields, tooLarge, end);
+    } else if (id % 2 === 0) {
+      throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a stream of an even number');
+    } else if (id <= this.#lastId) {
+      this.#late(id);
+    } else {
+      this.#lastId = id;
+      this.#begin(id, fields, tooLarge, end);
+    }
+  }
+
+  #begin(id: number, fields: RawHeaders, tooLarge: boolean, end: boolean): void {
+    const { context } = this;
+    const { limits } = context;
+    if (this.#leaving) {
+      this.#conduct.idled();
+      this.#reset(id, CODE.REFUSED_STREAM);
+      return;
+    }
+    if (this.#streams.size >= limits.maxConcurrentStreams) {
+      this.#reset(id, CODE.REFUSED_STREAM);
+      // Before it knows the limit it cannot keep it.
+      if (this.#acknowledged) this.#conduct.provoked();
+      else this.#conduct.idled();
+      return;
+    }
+    if (context.overloaded) {
+      // Nothing of it was looked at: the client may send it again (RFC 9113 §8.7).
+      context.refused(this.#peer, { status: 503, reason: 'Overload', text: '', method: '', target: '', version: '2' });
+      this.#reset(id, CODE.REFUSED_STREAM);
+      this.#conduct.idled();
+      return;
+    }
+    this.#conduct.opened();
+    const refusal = readHead(fields, end, limits, head);
+    const { request, method, length } = head;
+    if (tooLarge || refusal !== undefined || request === undefined) {
+      this.#refuse(id, end, tooLarge || refusal === undefined ? TOO_LARGE : refusal);
+      return;
+    }
+    const stream = this.#open(id, method, end, length, head.awaitsContinue);
+    request.body = stream.body;
+    context.serve(newExchange(this.#peer, request, stream, undefined), this.#peer.listener);
+  }
+
+  #open(id: number, method: string, ended: boolean, length: number | undefined, awaitsContinue: boolean): Http2Stream {
+    const stream = new Http2Stream(id, this, { method, ended, sendWindow: this.#streamWindow });
+    if (!ended) stream.body = new Http2Body(stream, length, awaitsContinue);
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  #refuse(id: number, end: boolean, refusal: Http2Refusal): void {
+    const { method, path } = head;
+    const { status, reason, text } = refusal;
+    this.context.refused(this.#peer, { status, reason, text, method, target: path, version: '2' });
+    if (refusal.malformed === true) {
+      this.#reset(id, CODE.PROTOCOL_ERROR);
+      this.#conduct.provoked();
+      return;
+    }
+    const stream = this.#open(id, method, end, undefined, false);
+    stream.body?.skip();
+    sendWhole(stream, refusalReply(status, text), method === 'HEAD');
+  }
+
+  takeData(id: number, data: Buffer, octets: number, end: boolean): void {
+    if (!this.#window.receive(octets)) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'more data than it may send');
+    const stream = this.#streams.get(id);
+    if (data.length > 0) this.#conduct.carried();
+    else if (!end) this.#conduct.idled();
+    if (stream !== undefined) {
+      stream.takeData(data, octets, end);
+      return;
+    }
+    this.giveBack(octets);
+    this.#expectUsed(id);
+    this.#late(id);
+  }
+
+  takeReset(id: number, _code: number): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) {
+      this.#expectUsed(id);
+      this.#conduct.idled();
+      return;
+    }
+    const early = !stream.answered;
+    this.#forget(stream);
+    stream.closed(GONE);
+    if (early) this.#conduct.provoked();
+    else this.#conduct.idled();
+  }
+
+  takeSettings(settings: readonly (readonly [id: number, value: number])[]): void {
+    if (!this.#greeted) {
+      this.#greeted = true;
+      this.#awaitNext();
+    }
+    this.#conduct.idled();
+    for (const [id, value] of settings) {
+      this.#conduct.idled();
+      if (id === SETTING.INITIAL_WINDOW_SIZE) this.#setStreamWindow(value);
+      // It is to be said even if the table has grown again since (RFC 7541 §4.2).
+      else if (id === SETTING.HEADER_TABLE_SIZE && value < 4096) this.#writer.tableChanged = true;
+    }
+    this.#writer.write(SETTINGS_ACK);
+  }
+
+  takePing(payload: Buffer): void {
+    this.#conduct.idled();
+    this.#writer.write(frame(FRAME.PING, FLAG.ACK, 0, payload));
+  }
+
+  takePong(): void {
+    this.#conduct.idled();
+  }
+
+  takeNothing(type: number): void {
+    if (type === FRAME.SETTINGS) this.#acknowledged = true;
+    this.#conduct.idled();
+  }
+
+  /** The client begins nothing more. */
+  takeGoaway(): void {
+    this.#conduct.idled();
+    this.#leave();
+  }
+
+  takeWindow(id: number, octets: number): void {
+    this.#conduct.returned(octets);
+    if (id === 0) {
+      if (octets === 0) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a window that does not grow');
+      if (!this.outlet.addWindow(octets)) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'a window that cannot be');
+      return;
+    }
+    const stream = this.#streams.get(id);
+    if (stream === undefined) this.#expectUsed(id);
+    else if (octets === 0) this.violated(stream, CODE.PROTOCOL_ERROR);
+    else if (!stream.addWindow(octets)) this.violated(stream, CODE.FLOW_CONTROL_ERROR);
+  }
+
+  #setStreamWindow(value: number): void {
+    const change = value - this.#streamWindow;
+    this.#streamWindow = value;
+    for (const stream of this.#streams.values()) {
+      if (!stream.addWindow(change)) throw new Http2Violation(CODE.FLOW_CONTROL_ERROR, 'a window that cannot be');
+    }
+  }
+
+  #expectUsed(id: number): void {
+    if (id % 2 === 0 || id > this.#lastId) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a frame of a stream that was never opened');
+  }
+
+  /** A message goes on on a stream that is no more: excused only where the client cannot have known. */
+  #late(id: number): void {
+    if (this.#conduct.excused(id)) return;
+    this.#reset(id, CODE.STREAM_CLOSED);
+    this.#conduct.provoked();
+  }
+
+  violated(stream: Http2Stream, code: number): void {
+    this.#forget(stream);
+    this.#reset(stream.id, code);
+    stream.closed(MALFORMED);
+    this.#conduct.provoked();
+  }
+
+  sendReset(stream: Http2Stream, code: number): void {
+    this.#reset(stream.id, code);
+    this.streamOver(stream);
+  }
+
+  #reset(id: number, code: number): void {
+    this.#conduct.reset(id);
+    this.#writer.number(FRAME.RST_STREAM, id, code);
+  }
+
+  streamOver(stream: Http2Stream): void {
+    if (this.#forget(stream)) this.#endIfOver();
+  }
+
+  giveBack(octets: number): void {
+    const credit = this.#window.take(octets);
+    if (credit > 0) this.#writer.number(FRAME.WINDOW_UPDATE, 0, credit);
+  }
+
+  sendCredit(stream: Http2Stream, octets: number): void {
+    this.#writer.number(FRAME.WINDOW_UPDATE, stream.id, octets);
+  }
+
+  /** The client broke the protocol, or is late: it is told why, and nothing more is read. */
+  #break(code: number): void {
+    if (this.#over) return;
+    this.#loseStreams();
+    this.#writer.write(goawayFrame(this.#lastId, code));
+    this.#end();
+  }
+
+  #endIfOver(): void {
+    if (this.#leaving && this.#streams.size === 0) this.#end();
+  }
+
+  /** What was written last is still sent if the client reads it. */
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#writer.flush();
+    const { deadlines, limits } = this.context;
+    const socket = this.#socket;
+    if (socket.writableLength === 0) {
+      socket.end();
+      deadlines.set(this, LINGER_MS);
+    } else {
+      // The moment begins when the client has taken what is still to be written.
+      deadlines.set(this, limits.writeStallMs);
+      socket.end(() => {
+        if (!socket.destroyed) deadlines.set(this, LINGER_MS);
+      });
+    }
+    if (this.outlet.deaf) socket.resume();
+  }
+
+  #closed(): void {
+    this.#over = true;
+    this.context.deadlines.clear(this);
+    this.context.closed(this);
+    this.#loseStreams();
+  }
+
+  #loseStreams(): void {
+    for (const stream of this.#streams.values()) {
+      this.#streams.delete(stream.id);
+      stream.closed(GONE);
+    }
+  }
+
+  #forget(stream: Http2Stream): boolean {
+    this.outlet.forget(stream);
+    if (!this.#streams.delete(stream.id)) return false;
+    if (this.#streams.size === 0 && !this.#withinBlock && !this.#over) this.#awaitNext();
+    return true;
+  }
+}
+
+const SETTINGS_ACK = frame(FRAME.SETTINGS, FLAG.ACK, 0);
+const TOO_LARGE: Http2Refusal = { status: 431, reason: 'RequestHeadersTooLarge', text: 'the request head is too long' };
+
+function ignore(): void {
+  // 'close' follows and says all that matters
+}
