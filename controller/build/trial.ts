@@ -1,6 +1,6 @@
 // The trial: every new or changed virtual host goes through the proxy's own compiler before it is published, so that a
 // table that does not compile is never sent. What the compiler would leave out or deny is taken out here, and told.
-import { compileVirtualHost } from '../../proxy/match/compiled-route.ts';
+import { compileVirtualHost } from '../../proxy/match/virtual-host.ts';
 import type { Route, VirtualHost } from '../../proxy/table/route.ts';
 import { hostText } from '../model/assemble.ts';
 import type { Problem } from '../model/problem.ts';

@@ -2,13 +2,15 @@
 // did not touch, so that putting it in force is one pointer write, and a request keeps what it matched.
 import type { Sections } from '../table/snapshot.ts';
 import type { VirtualHost } from '../table/route.ts';
-import { compileVirtualHost } from './compiled-route.ts';
-import type { CompileError, CompiledRoute, CompiledVirtualHost } from './compiled-route.ts';
+import type { CompiledRoute } from './compiled-route.ts';
 import type { MatchInput } from './conditions.ts';
 import { HostIndex } from './host-index.ts';
 import { ShardedMap } from './sharded-map.ts';
+import { compileVirtualHost } from './virtual-host.ts';
+import type { CompileError, CompiledVirtualHost } from './virtual-host.ts';
 
-export type { CompileError, CompiledRoute, CompiledVirtualHost } from './compiled-route.ts';
+export type { CompiledRoute } from './compiled-route.ts';
+export type { CompileError, CompiledVirtualHost } from './virtual-host.ts';
 export type { MatchInput } from './conditions.ts';
 
 export interface Compiled {
