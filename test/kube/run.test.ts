@@ -1,16 +1,17 @@
 // Fairlead as a process against a cluster: from objects of the API to live traffic, and what it writes back.
 import test from 'ava';
-import { selfSigned } from '../../certs/self-signed.ts';
 import { get } from '../support/fairlead-http.ts';
 import { runCli, startFairlead, temporaryFolder } from '../support/fairlead-run.ts';
 import { Cluster, clusterKinds } from '../support/kube/cluster.ts';
 import { endpointSlice, ingress, ingressClass, service, tlsSecret } from '../support/kube/objects.ts';
 import { peerOf } from '../support/kube/peer.ts';
+import { authority, issue } from '../support/pki.ts';
 import { startPod } from '../support/kube/pod.ts';
 import { until } from '../support/kube/until.ts';
 
-/** How often a certificate is exchanged. */
-const CERTIFICATES = process.env['SOAK'] === undefined ? 3 : 200;
+/** Those that one host has in turn. They are made before anything else runs, for the tests of this file share one thread. */
+const CA = authority('authority');
+const CERTIFICATES = Array.from({ length: process.env['SOAK'] === undefined ? 4 : 201 }, (_, nth) => issue(CA, 'tls.example', { names: ['tls.example'], until: 10 + nth })).map(({ certPem, keyPem }) => ({ chainPem: certPem, keyPem }));
 
 for (const kind of clusterKinds()) {
   let cluster: Cluster;
@@ -49,12 +50,10 @@ for (const kind of clusterKinds()) {
 
   test(`${kind}: a certificate of a Secret is served, and a new one right after it`, async (t) => {
     const pod = await startPod(t, 'tls');
-    const names = (days: number) => selfSigned({ hostnames: ['tls.example'], days });
-    for (const object of [service('tls'), endpointSlice('tls', pod.port, [pod]), tlsSecret('tls', names(10)), ingress('tls', 'tls.example', 'tls', { secretName: 'tls' })]) await cluster.admin.apply(object);
+    for (const object of [service('tls'), endpointSlice('tls', pod.port, [pod]), tlsSecret('tls', CERTIFICATES[0]!), ingress('tls', 'tls.example', 'tls', { secretName: 'tls' })]) await cluster.admin.apply(object);
     const fairlead = await startFairlead(t, { source: ['--kubeconfig', cluster.writeKubeconfig()], args: ['--update-status', 'false', '--disable-leader-election'] });
-    const next = Array.from({ length: CERTIFICATES }, (_, nth) => names(20 + nth));
     const took: number[] = [];
-    for (const certificate of next) {
+    for (const certificate of CERTIFICATES.slice(1)) {
       const { validTo } = await peerOf(fairlead.https, 'tls.example');
       await cluster.admin.apply(tlsSecret('tls', certificate));
       took.push(await until('the new one is served', async () => (await peerOf(fairlead.https, 'tls.example')).validTo !== validTo));
