@@ -141,6 +141,8 @@ export interface Attempt {
   status?: number;
   /** Reason of the failure. */
   error?: string;
+  /** What the system, TLS or a parser said of it, shortened; nothing secret. */
+  detail?: string;
 }
 
 /** One request and its response, from the first byte of the head to the last byte of the answer. */

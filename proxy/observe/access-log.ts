@@ -2,7 +2,8 @@
 // every text that a client or an endpoint can choose goes through JSON.stringify, so that no request can forge a line.
 // Fields: time, msg ("request"), id, client, method, scheme, host, path, target (where it says more than the path),
 // protocol, status, reason (empty: an endpoint answered), bytes_in, bytes_out (bodies), duration_ms, route (the object and
-// field that routed it), cluster, endpoint (the last one tried), attempts, user_agent, referer.
+// field that routed it), cluster, endpoint (the last one tried), attempts (of a failed one the reason
+// and the detail that the system, TLS or a parser gave), user_agent, referer.
 import type { Attempt, Exchange, RawHeaders } from '../http/exchange.ts';
 import type { Endpoint } from '../table/cluster.ts';
 import { originText } from '../table/origin.ts';
@@ -61,7 +62,7 @@ function format(exchange: Exchange, bytesIn: number, bytesOut: number, elapsedMs
   const cluster = exchange.cluster === undefined ? '' : `,"cluster":${text(exchange.cluster, limits.text)}`;
   const last = attempts[attempts.length - 1];
   const endpoint = last === undefined ? '' : `,"endpoint":${text(endpointText(last.endpoint), limits.text)}`;
-  const tried = attempts.length < 2 && last?.error === undefined ? '' : `,"attempts":[${attempts.slice(-limits.attempts).map(attemptJson).join(',')}]`;
+  const tried = attempts.length < 2 && last?.error === undefined ? '' : `,"attempts":[${attempts.slice(-limits.attempts).map((attempt) => attemptJson(attempt, limits)).join(',')}]`;
   return `{"time":"${timeText(now)}","msg":"request","id":${text(exchange.id, limits.text)},"client":${text(client.address, limits.text)}`
     + `,"method":${text(request.method, limits.text)},"scheme":"${client.scheme}","host":${text(request.hostname, limits.text)}`
     + `,"path":${text(request.path, limits.target)}${target},"protocol":"${PROTOCOLS[request.version]}"`
@@ -74,8 +75,9 @@ function text(value: string, limit: number): string {
   return JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value);
 }
 
-function attemptJson(attempt: Attempt): string {
-  const result = attempt.error === undefined ? `"status":${attempt.status ?? 0}` : `"error":${text(attempt.error, 64)}`;
+function attemptJson(attempt: Attempt, limits: TextLimits): string {
+  const detail = attempt.detail === undefined ? '' : `,"detail":${text(attempt.detail, limits.text)}`;
+  const result = attempt.error === undefined ? `"status":${attempt.status ?? 0}` : `"error":${text(attempt.error, limits.text)}${detail}`;
   return `{"endpoint":${text(endpointText(attempt.endpoint), 64)},${result},"ms":${milliseconds(attempt.elapsedMs ?? 0)}}`;
 }
 

@@ -5,6 +5,7 @@ import type { Outcome, Pick } from '../../balance/balancer.ts';
 import type { Attempt, ProxyError, RawHeaders } from '../../http/exchange.ts';
 import type { Endpoint } from '../../table/cluster.ts';
 import type { UpstreamCall, UpstreamHandler } from '../../upstream/call.ts';
+import { failureDetail } from '../../upstream/failure-detail.ts';
 
 /** Whoever makes the tries. `from` says which one it is that speaks. */
 export interface TryOwner {
@@ -29,6 +30,7 @@ export class Try implements Attempt, UpstreamHandler {
   elapsedMs: number | undefined = undefined;
   status: number | undefined = undefined;
   error: string | undefined = undefined;
+  detail: string | undefined = undefined;
   call: UpstreamCall | undefined = undefined;
   readonly #owner: TryOwner;
   #pick: Pick | undefined;
@@ -50,6 +52,7 @@ export class Try implements Attempt, UpstreamHandler {
   failed(error: ProxyError): void {
     this.elapsedMs ??= performance.now() - this.startedAt;
     this.error = error.reason;
+    this.detail = failureDetail(error.cause);
   }
 
   /** Tells the balancer how it ended; the first word counts. */

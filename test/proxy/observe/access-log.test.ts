@@ -24,12 +24,12 @@ test('a line holds the request, the object that routed it, the endpoint and the 
   });
 });
 
-test('tries that failed are listed with the endpoint, the reason and the time', (t) => {
+test('tries that failed are listed with the endpoint, the reason, its detail and the time', (t) => {
   const six = { ...endpoint, address: 'fd00::1' };
   const line = parsed(accessLogLine(exchange({
-    attempts: [{ endpoint: six, startedAt: 0, elapsedMs: 1, error: 'UpstreamConnectionFailure' }, { endpoint, startedAt: 0, elapsedMs: 2, status: 200 }], status: 200,
+    attempts: [{ endpoint: six, startedAt: 0, elapsedMs: 1, error: 'UpstreamConnectionFailure', detail: 'ECONNREFUSED: "x"\n' }, { endpoint, startedAt: 0, elapsedMs: 2, status: 200 }], status: 200,
   }), 0, 0, 3, NOW));
-  t.deepEqual(line['attempts'], [{ endpoint: '[fd00::1]:8080', error: 'UpstreamConnectionFailure', ms: 1 }, { endpoint: '10.0.0.1:8080', status: 200, ms: 2 }]);
+  t.deepEqual(line['attempts'], [{ endpoint: '[fd00::1]:8080', error: 'UpstreamConnectionFailure', detail: 'ECONNREFUSED: "x"\n', ms: 1 }, { endpoint: '10.0.0.1:8080', status: 200, ms: 2 }]);
 });
 
 test('no client can break out of its field or begin a line of its own', (t) => {
@@ -42,7 +42,7 @@ test('no client can break out of its field or begin a line of its own', (t) => {
 test('a line fits into one write of a pipe, however long and full of escapes its texts are', (t) => {
   for (const character of ['a', '\u0001', '"', '…', 'ÿ']) {
     const long = character.repeat(20_000);
-    const attempts = Array.from({ length: 50 }, () => ({ endpoint, startedAt: 0, elapsedMs: 1, error: long }));
+    const attempts = Array.from({ length: 50 }, () => ({ endpoint, startedAt: 0, elapsedMs: 1, error: long, detail: long }));
     const line = accessLogLine(exchange({ method: long, hostname: long, target: long, path: long, headers: ['user-agent', long, 'referer', long], cluster: long, attempts, status: 400, reason: long }), 0, 0, 0, NOW);
     t.true(Buffer.byteLength(line) <= 4096, `${JSON.stringify(character)}: ${Buffer.byteLength(line)} bytes`);
     t.is(parsed(line)['msg'], 'request');
