@@ -7,8 +7,9 @@ import { OTHER, liveSeries } from '../table/live-series.ts';
 import type { HistogramData, WorkerStats } from '../table/messages.ts';
 import {
   ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_REFUSED, DURATION_BOUNDS, EVENT_LOOP_DELAY, EVENT_LOOP_DELAY_P99, HANDSHAKE_FAILURES, LOG_LINES_DROPPED,
-  MAX_FILES, OPEN_FILES, OVERLOAD, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, WORKER_MEMORY, seriesKey,
+  MAX_FILES, OPEN_FILES, OVERLOAD, REFUSED_CONNECTIONS, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, WORKER_MEMORY, seriesKey,
 } from '../table/metrics.ts';
+import type { RefusedConnection } from '../table/metrics.ts';
 import type { Route } from '../table/route.ts';
 import { EMPTY_SNAPSHOT } from '../table/snapshot.ts';
 import type { Snapshot } from '../table/snapshot.ts';
@@ -43,7 +44,7 @@ interface ListenerSeries {
   open: number;
   accepted: number;
   failedHandshakes: number;
-  refused: number;
+  readonly refused: Record<RefusedConnection, number>;
 }
 
 /** Numbers of one worker since its start. Every method is cheap and none throws. */
@@ -123,8 +124,8 @@ export class Metrics implements ExchangeObserver {
     this.#listener(listener).open--;
   }
 
-  connectionRefused(listener: string): void {
-    this.#listener(listener).refused++;
+  connectionRefused(listener: string, reason: RefusedConnection): void {
+    this.#listener(listener).refused[reason]++;
   }
 
   handshakeFailed(listener: string): void {
@@ -144,7 +145,7 @@ export class Metrics implements ExchangeObserver {
     for (const [name, listener] of this.#listeners) {
       gauges[seriesKey(CONNECTIONS, name)] = listener.open;
       counters[seriesKey(CONNECTIONS_ACCEPTED, name)] = listener.accepted;
-      counters[seriesKey(CONNECTIONS_REFUSED, name)] = listener.refused;
+      for (const reason of REFUSED_CONNECTIONS) counters[seriesKey(CONNECTIONS_REFUSED, name, reason)] = listener.refused[reason];
       counters[seriesKey(HANDSHAKE_FAILURES, name)] = listener.failedHandshakes;
     }
     gauges[seriesKey(UPGRADED)] = this.#upgraded();
@@ -201,7 +202,7 @@ export class Metrics implements ExchangeObserver {
 
   #listener(name: string): ListenerSeries {
     let series = this.#listeners.get(name);
-    if (series === undefined) this.#listeners.set(name, (series = { open: 0, accepted: 0, failedHandshakes: 0, refused: 0 }));
+    if (series === undefined) this.#listeners.set(name, (series = { open: 0, accepted: 0, failedHandshakes: 0, refused: { TooManyConnections: 0, InvalidProxyHeader: 0 } }));
     return series;
   }
 }

@@ -5,6 +5,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { equal } from '../table/equal.ts';
 import type { Listener } from '../table/listener.ts';
+import type { RefusedConnection } from '../table/metrics.ts';
 import type { HostTls } from '../table/route.ts';
 import type { Connector } from '../upstream/connector.ts';
 import { chainIsTooLong, clientTls } from './client-certificate.ts';
@@ -17,7 +18,7 @@ import { peerOf } from './peer.ts';
 import type { Peer } from './peer.ts';
 import { PerAddress } from './per-address.ts';
 import { Prelude } from './prelude.ts';
-import type { Opening } from './prelude.ts';
+import type { Opening, Unsaid } from './prelude.ts';
 import type { SpecialHosts } from './special-hosts.ts';
 import { plainAddress } from '../http/forwarded.ts';
 import { TrustedProxies } from '../http/trust.ts';
@@ -31,8 +32,7 @@ const BACKLOG = 4096;
 export interface ConnectionObserver {
   connectionOpened(listener: string): void;
   connectionClosed(listener: string): void;
-  /** Its address had as many as it may. */
-  connectionRefused(listener: string): void;
+  connectionRefused(listener: string, reason: RefusedConnection): void;
   handshakeFailed(listener: string): void;
 }
 
@@ -155,13 +155,21 @@ export class Listeners {
     new Prelude(socket, { proxyHeader, serverName }, this.#context.deadlines, (opening) => {
       this.#openings.set(socket, opening);
       this.#begin(socket, open, opening);
-    }, () => this.#observer.handshakeFailed(name));
+    }, (unsaid) => this.#unopened(socket, open, unsaid));
+  }
+
+  #unopened(socket: Socket, { listener, trust }: Open, unsaid: Unsaid): void {
+    const { name } = listener;
+    if (unsaid === 'hello') this.#observer.handshakeFailed(name);
+    if (unsaid !== 'proxyHeader') return;
+    this.#observer.connectionRefused(name, 'InvalidProxyHeader');
+    this.#context.refused(peerOf(socket, name, trust, undefined), { status: 400, reason: 'InvalidProxyHeader', text: '', method: '', target: '' });
   }
 
   #begin(socket: Socket, { listener, tls, trust }: Open, opening: Opening | undefined): void {
     const admitted = this.#perAddress.admit(socket, plainAddress(opening?.proxied?.address ?? socket.remoteAddress ?? ''), trust);
     if (!admitted) {
-      this.#observer.connectionRefused(listener.name);
+      this.#observer.connectionRefused(listener.name, 'TooManyConnections');
       return;
     }
     if (tls === undefined) {

@@ -19,6 +19,9 @@ export interface Wanted {
   readonly serverName: boolean;
 }
 
+/** What the connection had not said when it was cut; `nothing`: a balancer left without a byte, as its health checks do. */
+export type Unsaid = 'proxyHeader' | 'hello' | 'nothing';
+
 const MAX_BYTES = 16 * 1024;
 const TIMEOUT_MS = 5_000;
 
@@ -29,17 +32,17 @@ export class Prelude implements Expiring {
   readonly #socket: Socket;
   readonly #deadlines: Deadlines;
   readonly #onOpening: (opening: Opening) => void;
-  readonly #onFailure: () => void;
+  readonly #onFailure: (unsaid: Unsaid) => void;
   readonly #serverName: boolean;
   #proxyHeader: boolean;
   #proxied: Proxied | undefined;
   #bytes: Buffer | undefined;
   #over = false;
   readonly #onData = (chunk: Buffer): void => this.#read(chunk);
-  readonly #onEnd = (): void => this.fail();
+  readonly #onEnd = (): void => this.#fail(this.#proxyHeader && this.#bytes === undefined ? 'nothing' : this.#unsaid());
 
-  /** Exactly one of the two is called: with the socket as if nothing had been read, or once it has been cut. */
-  constructor(socket: Socket, wanted: Wanted, deadlines: Deadlines, onOpening: (opening: Opening) => void, onFailure: () => void) {
+  /** Exactly one of the two is called: with the socket as if nothing had been read, or when it is about to be cut. */
+  constructor(socket: Socket, wanted: Wanted, deadlines: Deadlines, onOpening: (opening: Opening) => void, onFailure: (unsaid: Unsaid) => void) {
     this.#socket = socket;
     this.#deadlines = deadlines;
     this.#onOpening = onOpening;
@@ -53,15 +56,19 @@ export class Prelude implements Expiring {
   }
 
   onDeadline(): void {
-    this.fail();
+    this.#fail(this.#unsaid());
+  }
+
+  #unsaid(): Unsaid {
+    return this.#proxyHeader ? 'proxyHeader' : 'hello';
   }
 
   /** Cuts the connection. */
-  fail(): void {
+  #fail(unsaid: Unsaid): void {
     if (this.#over) return;
     this.#release();
+    this.#onFailure(unsaid);
     this.#socket.destroy();
-    this.#onFailure();
   }
 
   #read(chunk: Buffer): void {
@@ -70,7 +77,7 @@ export class Prelude implements Expiring {
     if (this.#proxyHeader) {
       const header = readProxyHeader(bytes);
       if (header === 'incomplete') return this.#wait(bytes);
-      if (header === 'invalid') return this.fail();
+      if (header === 'invalid') return this.#fail('proxyHeader');
       this.#proxyHeader = false;
       this.#proxied = header.proxied;
       this.#bytes = bytes.subarray(header.length);
@@ -82,7 +89,7 @@ export class Prelude implements Expiring {
   }
 
   #wait(bytes: Buffer): void {
-    if (bytes.length >= MAX_BYTES) this.fail();
+    if (bytes.length >= MAX_BYTES) this.#fail(this.#unsaid());
   }
 
   #done(serverName: string): void {

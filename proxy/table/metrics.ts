@@ -21,7 +21,8 @@ export const ATTEMPTS = define('counter', 'fairlead_upstream_attempts_total', ['
 export const CONNECTIONS = define('gauge', 'fairlead_connections', ['listener'], 'Client connections that are open.');
 export const CONNECTIONS_ACCEPTED = define('counter', 'fairlead_connections_accepted_total', ['listener'], 'Client connections accepted.');
 export const UPGRADED = define('gauge', 'fairlead_upgraded_connections', [], 'Connections that were upgraded (WebSocket) and are open.');
-export const CONNECTIONS_REFUSED = define('counter', 'fairlead_connections_refused_total', ['listener'], 'Client connections refused because their address has as many as it may.');
+export const CONNECTIONS_REFUSED = define('counter', 'fairlead_connections_refused_total', ['listener', 'reason'],
+  'Client connections closed before anything was served: their address has as many as it may, or the PROXY protocol header that was due is missing or wrong.');
 export const HANDSHAKE_FAILURES = define('counter', 'fairlead_tls_handshake_failures_total', ['listener'], 'TLS handshakes that failed.');
 export const LOG_LINES_DROPPED = define('counter', 'fairlead_access_log_dropped_total', [], 'Access log lines dropped because their reader was too slow.');
 export const EVENT_LOOP_DELAY = define('gauge', 'fairlead_worker_event_loop_delay_seconds', ['worker'], 'Longest delay of the worker\'s event loop since the last scrape.');
@@ -30,6 +31,10 @@ export const WORKER_MEMORY = define('gauge', 'fairlead_worker_resident_memory_by
 export const OPEN_FILES = define('gauge', 'fairlead_worker_open_file_descriptors', ['worker'], 'File descriptors that the worker has open: sockets, above all.');
 export const MAX_FILES = define('gauge', 'fairlead_worker_max_file_descriptors', ['worker'], 'File descriptors that the worker may have open; beyond it new connections are closed at once.');
 export const OVERLOAD = define('gauge', 'fairlead_worker_overload', ['worker'], '1: HTTP/2 streams and keep-alive are refused; 2: new requests are, all or some of them. 0: neither.');
+
+/** Why a connection is closed before anything is served on it. */
+export const REFUSED_CONNECTIONS = ['TooManyConnections', 'InvalidProxyHeader'] as const;
+export type RefusedConnection = (typeof REFUSED_CONNECTIONS)[number];
 
 /** Every metric that a worker counts, in the order in which they are exposed. */
 export const WORKER_METRICS: readonly MetricDefinition[] = [

@@ -25,6 +25,8 @@ export interface DataPlane {
   readonly httpsPort: number | undefined;
   /** Every exchange that ended, in order. */
   readonly log: Logged[];
+  /** Connections that came to nothing, as `listener reason`. */
+  readonly below: string[];
   /** Puts another table in force. */
   swap(change: Partial<Snapshot>): Promise<void>;
   close(): Promise<void>;
@@ -83,7 +85,13 @@ export async function startDataPlane(
       log.push({ status: exchange.status, reason: exchange.reason, bytesIn, bytesOut, exchange });
     },
   };
-  const nothing = { connectionOpened() {}, connectionClosed() {}, connectionRefused() {}, handshakeFailed() {} };
+  const below: string[] = [];
+  const connections = {
+    connectionOpened() {},
+    connectionClosed() {},
+    connectionRefused: (listener: string, reason: string) => void below.push(`${listener} ${reason}`),
+    handshakeFailed: (listener: string) => void below.push(`${listener} HandshakeFailed`),
+  };
   const server = new Server(
     {
       limits: { ...DEFAULT_TEST_OPTIONS.limits, ...options.limits },
@@ -93,7 +101,7 @@ export async function startDataPlane(
     },
     EMPTY_SNAPSHOT,
     [observer],
-    nothing,
+    connections,
     options.probe ?? (() => ({ memory: 0, loopDelayMs: 0 })),
   );
   let current: Snapshot = { ...EMPTY_SNAPSHOT, listeners: { 'listener/http': HTTP_LISTENER }, ...table, version: 1 };
@@ -103,6 +111,7 @@ export async function startDataPlane(
     port: ports['http'] as number,
     httpsPort: ports['https'],
     log,
+    below,
     swap: async (change) => {
       current = { ...current, ...change, version: current.version + 1 };
       await server.apply(current);

@@ -1,7 +1,7 @@
 // What the worker's counters say of exchanges, and that what a client chooses cannot blow them up.
 import test from 'ava';
 import { Metrics } from '../../../proxy/observe/metrics.ts';
-import { ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, DURATION_BOUNDS, EVENT_LOOP_DELAY, EVENT_LOOP_DELAY_P99, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, seriesKey } from '../../../proxy/table/metrics.ts';
+import { ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_REFUSED, DURATION_BOUNDS, EVENT_LOOP_DELAY, EVENT_LOOP_DELAY_P99, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, seriesKey } from '../../../proxy/table/metrics.ts';
 import type { Cluster } from '../../../proxy/table/cluster.ts';
 import type { Route } from '../../../proxy/table/route.ts';
 import { EMPTY_SNAPSHOT } from '../../../proxy/table/snapshot.ts';
@@ -132,12 +132,15 @@ test('connections, upgrades, failed handshakes and dropped log lines', (t) => {
   metrics.connectionOpened('http');
   metrics.connectionClosed('http');
   metrics.handshakeFailed('https');
+  metrics.connectionRefused('http', 'InvalidProxyHeader');
   metrics.countUpgraded(() => 1);
   metrics.countDroppedLogLines(() => 7);
   const { counters, gauges } = metrics.stats();
   t.is(gauges[seriesKey(CONNECTIONS, 'http')], 1);
   t.is(counters[seriesKey(CONNECTIONS_ACCEPTED, 'http')], 2);
   t.is(counters[seriesKey(HANDSHAKE_FAILURES, 'https')], 1);
+  t.is(counters[seriesKey(CONNECTIONS_REFUSED, 'http', 'InvalidProxyHeader')], 1);
+  t.is(counters[seriesKey(CONNECTIONS_REFUSED, 'http', 'TooManyConnections')], 0);
   t.is(gauges[seriesKey(UPGRADED)], 1);
   t.is(counters[seriesKey(LOG_LINES_DROPPED)], 7);
 });

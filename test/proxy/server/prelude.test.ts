@@ -58,12 +58,19 @@ for (const [title, header] of [['version 1', proxyV1(V4)], ['version 2', proxyV2
   });
 }
 
-test('a connection from a balancer that does not begin with a header is cut', async (t) => {
+test('a connection from a balancer that does not begin with a header is cut, counted and in the log; one without a byte is a health check', async (t) => {
   const plane = await startTlsPlane(t, { hosts: { 'a.test': {} }, listener: { proxyProtocol: true }, httpListener: { proxyProtocol: true } });
   for (const [port, bytes] of [[plane.port, GET], [plane.port, 'PROXY TCP4 nonsense\r\n'], [plane.port, `PROXY TCP4 ${'1'.repeat(20_000)}`], [plane.port, '\r\n\r\n\0\r\nQUIT\nXXXXXX'], [plane.httpsPort, clientHello({ serverName: 'a.test' }).toString('latin1')]] as const) {
     t.is(await everything(await connected(port, Buffer.from(bytes, 'latin1'))), '', JSON.stringify(bytes.slice(0, 20)));
   }
   t.is(plane.requests.length, 0);
+  t.deepEqual(plane.below, [...Array.from({ length: 4 }, () => 'http InvalidProxyHeader'), 'https InvalidProxyHeader']);
+  t.deepEqual(plane.log.map(({ status, reason, exchange }) => [status, reason, exchange.client.address]), Array.from({ length: 5 }, () => [400, 'InvalidProxyHeader', '127.0.0.1']));
+  const probe = await connected(plane.port, Buffer.alloc(0));
+  probe.end();
+  t.is(await everything(probe), '');
+  t.is(plane.below.length, 5);
+  t.is(plane.log.length, 5);
 });
 
 test('from anybody else a header is no header: it is gated by address', async (t) => {
