@@ -140,7 +140,7 @@ export class Fairlead {
     const { shutdownDelayMs, drainTimeoutMs } = this.#settings;
     this.#log.info({ shutdownDelayMs, drainTimeoutMs }, 'draining');
     await pause(shutdownDelayMs);
-    await this.#publisher.drain(drainTimeoutMs);
+    const cut = await this.#publisher.drain(drainTimeoutMs);
     this.#reconciler.stop();
     clearTimeout(this.#problemTimer);
     this.#dns.stop();
@@ -149,7 +149,7 @@ export class Fairlead {
     await this.#source.stop();
     this.#admin?.server.closeAllConnections();
     this.#admin?.server.close();
-    this.#log.info('drained');
+    this.#log.info({ cut }, 'drained');
   }
 
   /** Ends the workers at once. */

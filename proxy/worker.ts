@@ -44,9 +44,11 @@ async function change(delta: Delta): Promise<void> {
 async function drain(graceMs: number): Promise<void> {
   if (exiting) return;
   exiting = true;
-  await server.drain(graceMs);
+  const cut = await server.drain(graceMs);
   await accessLog?.close();
-  process.exit(0);
+  const exit = (): never => process.exit(0);
+  if (process.connected) process.send?.({ type: 'drained', cut } satisfies FromWorker, exit);
+  else exit();
 }
 
 process.on('message', (raw) => {

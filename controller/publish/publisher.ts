@@ -59,6 +59,8 @@ export class Publisher {
   /** When the change behind a version was seen, until it is live everywhere. */
   readonly #seenAt = new Map<number, number>();
   #ready = false;
+  /** What drained workers said that they cut. */
+  #cut = 0;
   /** The same for all workers, so that each resumes the sessions of the others. It is written down nowhere. */
   #ticketSecret = randomBytes(TICKET_SECRET_BYTES);
   readonly #ticketTimer = setInterval(() => this.rotateTicketSecret(), TICKET_SECRET_MS).unref();
@@ -127,10 +129,11 @@ export class Publisher {
     this.#pool.send(index, { type: 'ticketSecret', secret: this.#ticketSecret.toString('base64') });
   }
 
-  /** Resolves when all workers have finished what was open, or `graceMs` is over. */
-  drain(graceMs: number): Promise<void> {
+  /** Resolves when all workers have finished what was open, or `graceMs` is over: to the number of requests and upgraded connections that they cut. */
+  async drain(graceMs: number): Promise<number> {
     clearInterval(this.#ticketTimer);
-    return this.#pool.drain(graceMs);
+    await this.#pool.drain(graceMs);
+    return this.#cut;
   }
 
   killAll(): void {
@@ -182,6 +185,9 @@ export class Publisher {
         return;
       case 'stats':
         this.#stats.receive(index, message.id, message.stats);
+        return;
+      case 'drained':
+        this.#cut += message.cut;
         return;
       case 'pong':
         return;

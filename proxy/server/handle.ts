@@ -15,6 +15,8 @@ import { plainReply, sendReply } from './reply.ts';
 export interface Service extends ForwardingService {
   table: RoutingTable;
   readonly observers: readonly ExchangeObserver[];
+  /** Requests that the worker cuts because it ends, and not their client. */
+  readonly cuts: { begun: boolean; count: number };
 }
 
 const NO_ROUTE = plainReply(404, 'NoRouteFound', 'no route matches this host and path');
@@ -230,8 +232,18 @@ class RequestLife implements ForwardingHost {
     this.#observe(exchange.request.body?.bytes ?? 0, exchange.response.bytes);
   }
 
+  /** The drain is over: whatever broke off now, an answer or a tunnel, broke off because of us. */
+  #cut(cuts: Service['cuts']): void {
+    cuts.count++;
+    const exchange = this.#exchange;
+    if (exchange.status === 499) exchange.status = 503;
+    exchange.reason = 'DrainTimeout';
+  }
+
   #observe(bytesIn: number, bytesOut: number): void {
     const exchange = this.#exchange;
+    const { cuts } = this.#service;
+    if (cuts.begun && (exchange.reason !== '' || exchange.status === 101)) this.#cut(cuts);
     const filters = this.#compiled?.filters ?? [];
     for (let i = 0; i < this.#filtersRun; i++) filters[i]?.onEnd?.(exchange);
     const elapsed = performance.now() - exchange.startedAt;

@@ -39,6 +39,7 @@ import { Tunnels } from './forward/tunnel.ts';
 const OVERLOAD: Reply = { ...plainReply(503, 'Overload', 'this proxy has more to do than it can'), headers: ['content-type', 'text/plain; charset=utf-8', 'retry-after', '1'] };
 /** How long an idle connection waits for one last request when the worker drains. */
 const DRAIN_IDLE_MS = 4_000;
+const CLOSING_TURNS = 10;
 
 export class Server implements ServerContext {
   readonly limits: Limits;
@@ -73,6 +74,7 @@ export class Server implements ServerContext {
       tunnels: new Tunnels(tunneller(this.#dispatchers.connector)),
       plans: new ForwardPlans({ timeouts, maxBodyBytes: options.limits.bodyBytes, forwarding }),
       observers,
+      cuts: { begun: false, count: 0 },
     };
     const host = { specialHosts: this.#specialHosts, clusters: this.#service.clusters, connector: this.#dispatchers.connector, tlsState: () => this.#tlsState() };
     this.#listeners = new Listeners(this, host, connections);
@@ -184,8 +186,8 @@ export class Server implements ServerContext {
     this.#connections.delete(connection);
   }
 
-  /** Stops accepting, lets what is open finish, cuts what is left after `graceMs`. */
-  async drain(graceMs: number): Promise<void> {
+  /** Stops accepting, lets what is open finish, cuts what is left after `graceMs`. Resolves to the number of requests and upgraded connections that were cut. */
+  async drain(graceMs: number): Promise<number> {
     this.draining = true;
     this.#listeners.close();
     const idleMs = Math.min(DRAIN_IDLE_MS, graceMs / 2);
@@ -196,11 +198,15 @@ export class Server implements ServerContext {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await this.close();
+    // A socket tells of its end a turn or two later.
+    for (let turn = 0; turn < CLOSING_TURNS && this.#connections.size + this.#service.tunnels.size > 0; turn++) await new Promise(setImmediate);
+    return this.#service.cuts.count;
   }
 
   /** Cuts everything. */
   async close(): Promise<void> {
     this.draining = true;
+    this.#service.cuts.begun = true;
     this.#listeners.close();
     this.#listeners.destroyPending();
     for (const connection of this.#connections) connection.destroy();

@@ -25,6 +25,8 @@ export type FromWorker =
   /** A table or a listener could not be put in force; the previous one still serves. */
   | { readonly type: 'refused'; readonly version: number; readonly error: string }
   | { readonly type: 'stats'; readonly id: number; readonly stats: WorkerStats }
+  /** The last word before the process ends: requests and upgraded connections that were still open at the end of the grace, and cut. */
+  | { readonly type: 'drained'; readonly cut: number }
   /** The answer to a ping; also unasked, while requests are being finished. */
   | { readonly type: 'pong' };
 

@@ -37,6 +37,33 @@ test('WebSockets that are opened while the worker drains hear 1001 before its en
   }
 });
 
+test('what is cut at the end of a drain is logged as that, and not as if its client had left', async (t) => {
+  const server = http.createServer((request, response) => {
+    if (request.url === '/begun') response.write('some');
+  });
+  new WebSocketServer({ server, clientTracking: false }).on('connection', (socket) => socket.pause());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const plane = await startDataPlane(simpleTable([endpoint((server.address() as AddressInfo).port)]));
+  const [silent, begun, left, upload, socket] = await Promise.all([0, 1, 2, 3, 4].map(() => RawClient.connect(plane.port)));
+  silent!.write('GET /silent HTTP/1.1\r\nHost: a\r\n\r\n');
+  begun!.write('GET /begun HTTP/1.1\r\nHost: a\r\n\r\n');
+  left!.write('GET /left HTTP/1.1\r\nHost: a\r\n\r\n');
+  upload!.write('POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\nsome');
+  socket!.write(UPGRADE);
+  await until(() => begun!.received.includes('some') && socket!.received.includes('101 Switching'));
+  left!.destroy();
+  await until(() => plane.log.length === 1);
+  t.is(await plane.server.drain(200), 4);
+  t.deepEqual(plane.log.map(({ exchange, status, reason }) => `${exchange.request.path} ${status} ${reason}`).toSorted(), [
+    '/ 101 DrainTimeout', '/begun 200 DrainTimeout', '/left 499 DownstreamConnectionTermination', '/silent 503 DrainTimeout', '/upload 503 DrainTimeout',
+  ]);
+  for (const client of [silent!, begun!, upload!, socket!]) client.destroy();
+});
+
 async function until(look: () => boolean): Promise<void> {
   for (const deadline = performance.now() + 5_000; !look(); await new Promise((resolve) => setTimeout(resolve, 5))) {
     if (performance.now() > deadline) throw new Error('not within 5 s');
