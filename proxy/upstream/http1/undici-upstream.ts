@@ -251,6 +251,8 @@ function headerList(request: UpstreamRequest, endpoint: Endpoint, length: number
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] as string;
     if (name.length === 14 && name.toLowerCase() === 'content-length') continue;
+    // It announces what does not come: request trailers are not sent on (upload-stream.ts).
+    if (name.length === 7 && name.toLowerCase() === 'trailer') continue;
     // Only as long as there is somebody who waits for the answer.
     if (name.length === 6 && request.body?.awaitsContinue !== true && name.toLowerCase() === 'expect') continue;
     list.push(name, headers[at + 1] as string);

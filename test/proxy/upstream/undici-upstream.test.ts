@@ -33,6 +33,13 @@ function suite(transport: Transport): void {
     );
   });
 
+  test('trailers that will not follow are not announced', async (t) => {
+    const { raw, upstream } = await upstreamTo(t, transport, answer('ok'), { on: 'complete' });
+    const body = readyBody('hi');
+    await send(upstream, cluster, raw.endpoint, { method: 'POST', body, headers: ['TRAILER', 'X-Sum', 'X-A', '1', 'Trailers', 'x'] }).over;
+    t.deepEqual(raw.requests[0]?.headers.map(([name]) => name).filter((name) => /^(trailer|x-)/i.test(name)), ['X-A', 'Trailers']);
+  });
+
   test('connections are reused', async (t) => {
     const { raw, upstream } = await upstreamTo(t, transport, answer('hello'));
     for (const method of ['GET', 'GET', 'POST', 'DELETE', 'OPTIONS']) {
