@@ -15,7 +15,7 @@ import type { TlsProfile } from './tls-profile.ts';
 import type { Staples } from './tls-staples.ts';
 
 /** One takes about 40 kB; making one takes a tenth of a millisecond. Ten thousand certificates are to cost a worker 100 MB at most, keys and chains among them. */
-const KEPT_CONTEXTS = 500;
+const KEPT_CONTEXTS = 1_000;
 const KEPT_SERVERS = 1_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const HOSTNAME = /^[a-z\d_](?:[a-z\d_.-]*[a-z\d_])?$/i;
@@ -33,25 +33,50 @@ export interface TlsState {
 /** Secure contexts by profile and certificate. */
 export class SecureContexts {
   readonly #kept = new LRUCache<string, SecureContext>({ max: KEPT_CONTEXTS, dispose: (context) => setImmediate(release, context) });
+  /** One without a certificate, for the next that is needed: half of the work is done before a client waits for it. */
+  #blank: { readonly profile: TlsProfile; readonly context: SecureContext } | undefined;
 
   /** Throws if chain and key do not load: what the controller publishes has been checked before. */
   get(certificate: Certificate, profile: TlsProfile): SecureContext {
     const key = `${profile.id} ${certificate.name}`;
     let context = this.#kept.get(key);
     if (context === undefined) {
-      context = createSecureContext({ ...profile.context, cert: certificate.chainPem, key: certificate.keyPem });
+      context = this.#make(certificate, profile);
       this.#kept.set(key, context);
     }
     return context;
   }
+
+  #make({ chainPem, keyPem }: Certificate, profile: TlsProfile): SecureContext {
+    const blank = this.#blank?.profile === profile ? this.#blank.context : undefined;
+    const handle = blank?.context as Handle | undefined;
+    this.#blank = undefined;
+    let context = blank;
+    if (context === undefined || handle?.setCert === undefined || handle.setKey === undefined) {
+      context = createSecureContext({ ...profile.context, cert: chainPem, key: keyPem });
+    } else {
+      handle.setCert(chainPem);
+      handle.setKey(keyPem);
+    }
+    // Not before this one was made: settings that OpenSSL does not take must fail here and nowhere else.
+    setImmediate(() => (this.#blank ??= { profile, context: createSecureContext(profile.context) }));
+    return context;
+  }
+}
+
+/** What Node calls on a context to make it, and to give it back; not documented, so its absence must cost time or memory alone. */
+interface Handle {
+  setCert?(chainPem: string): void;
+  setKey?(keyPem: string): void;
+  close?(): void;
 }
 
 /**
  * Frees what OpenSSL holds for a context: left to the garbage collector, which knows a fiftieth of its size, thousands would pile up. Connections
- * have their own hold on it. `close` is not documented; without it, the collector does it after all.
+ * have their own hold on it. Without `close` the collector does it after all.
  */
 function release({ context }: SecureContext): void {
-  (context as { readonly close?: () => void }).close?.();
+  (context as Handle).close?.();
 }
 
 /** Lower-case, without trailing dot; empty for what cannot be a hostname: an address, more than 253 characters, anything that is not plain ASCII. */
