@@ -202,7 +202,7 @@ export class Metrics implements ExchangeObserver {
 
   #listener(name: string): ListenerSeries {
     let series = this.#listeners.get(name);
-    if (series === undefined) this.#listeners.set(name, (series = { open: 0, accepted: 0, failedHandshakes: 0, refused: { TooManyConnections: 0, InvalidProxyHeader: 0 } }));
+    if (series === undefined) this.#listeners.set(name, (series = { open: 0, accepted: 0, failedHandshakes: 0, refused: { TooManyConnections: 0, InvalidProxyHeader: 0, PlainHttpToHttpsPort: 0 } }));
     return series;
   }
 }

@@ -18,6 +18,7 @@ import { peerOf } from './peer.ts';
 import type { Peer } from './peer.ts';
 import { PerAddress } from './per-address.ts';
 import { Prelude } from './prelude.ts';
+import { refusalText } from './refused.ts';
 import type { Opening, Unsaid } from './prelude.ts';
 import type { SpecialHosts } from './special-hosts.ts';
 import { plainAddress } from '../http/forwarded.ts';
@@ -134,6 +135,7 @@ export class Listeners {
     return new TlsServers(listener, listener.tls, () => this.#host.tlsState(), {
       secured: (socket, profile) => this.#secured(socket, open(), profile),
       failed: () => this.#observer.handshakeFailed(listener.name),
+      plainHttp: (socket) => this.#notTls(socket, open()),
     });
   }
 
@@ -164,6 +166,14 @@ export class Listeners {
     if (unsaid !== 'proxyHeader') return;
     this.#observer.connectionRefused(name, 'InvalidProxyHeader');
     this.#context.refused(peerOf(socket, name, trust, undefined), { status: 400, reason: 'InvalidProxyHeader', text: '', method: '', target: '' });
+  }
+
+  /** Whoever speaks HTTP to the HTTPS port is told so, in HTTP. */
+  #notTls(socket: Socket, { listener, trust }: Open): void {
+    const refusal = { status: 400, reason: 'PlainHttpToHttpsPort', text: 'a plain HTTP request was sent to the HTTPS port' } as const;
+    this.#observer.connectionRefused(listener.name, refusal.reason);
+    this.#context.refused(peerOf(socket, listener.name, trust, this.#openings.get(socket)?.proxied), { ...refusal, method: '', target: '' });
+    socket.write(refusalText(refusal.status, refusal.text), 'latin1');
   }
 
   #begin(socket: Socket, { listener, tls, trust }: Open, opening: Opening | undefined): void {

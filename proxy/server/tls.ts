@@ -99,7 +99,12 @@ function certificateOf(hostname: string, listener: Listener, state: TlsState): C
 export interface TlsEvents {
   secured(socket: TLSSocket, profile: TlsProfile): void;
   failed(): void;
+  /** HTTP came where a handshake was due. The accepted socket is still open; it is closed when this returns. */
+  plainHttp(socket: Socket): void;
 }
+
+/** OpenSSL knows the beginning of a request line. */
+const PLAIN_HTTP = 'ERR_SSL_HTTP_REQUEST';
 
 /** The TLS servers of one listener, each made when the first connection needs it. They are fed with accepted sockets and never listen themselves. */
 export class TlsServers {
@@ -177,8 +182,11 @@ class TlsAcceptor {
       socket.allowHalfOpen = true;
       events.secured(socket, profile);
     });
-    this.#server.on('tlsClientError', (_error, socket) => {
-      events.failed();
+    this.#server.on('tlsClientError', (error: Error & { readonly code?: string }, socket) => {
+      // The accepted socket under it: the way past TLS.
+      const { _parent: accepted } = socket as TLSSocket & { readonly _parent?: Socket };
+      if (error.code === PLAIN_HTTP && accepted !== undefined) events.plainHttp(accepted);
+      else events.failed();
       socket.destroy();
     });
   }

@@ -22,7 +22,7 @@ export const CONNECTIONS = define('gauge', 'fairlead_connections', ['listener'],
 export const CONNECTIONS_ACCEPTED = define('counter', 'fairlead_connections_accepted_total', ['listener'], 'Client connections accepted.');
 export const UPGRADED = define('gauge', 'fairlead_upgraded_connections', [], 'Connections that were upgraded (WebSocket) and are open.');
 export const CONNECTIONS_REFUSED = define('counter', 'fairlead_connections_refused_total', ['listener', 'reason'],
-  'Client connections closed before anything was served: their address has as many as it may, or the PROXY protocol header that was due is missing or wrong.');
+  'Client connections closed before anything was served: their address has as many as it may, the PROXY protocol header that was due is missing or wrong, or HTTP came where TLS was due.');
 export const HANDSHAKE_FAILURES = define('counter', 'fairlead_tls_handshake_failures_total', ['listener'], 'TLS handshakes that failed.');
 export const LOG_LINES_DROPPED = define('counter', 'fairlead_access_log_dropped_total', [], 'Access log lines dropped because their reader was too slow.');
 export const EVENT_LOOP_DELAY = define('gauge', 'fairlead_worker_event_loop_delay_seconds', ['worker'], 'Longest delay of the worker\'s event loop since the last scrape.');
@@ -33,7 +33,7 @@ export const MAX_FILES = define('gauge', 'fairlead_worker_max_file_descriptors',
 export const OVERLOAD = define('gauge', 'fairlead_worker_overload', ['worker'], '1: HTTP/2 streams and keep-alive are refused; 2: new requests are, all or some of them. 0: neither.');
 
 /** Why a connection is closed before anything is served on it. */
-export const REFUSED_CONNECTIONS = ['TooManyConnections', 'InvalidProxyHeader'] as const;
+export const REFUSED_CONNECTIONS = ['TooManyConnections', 'InvalidProxyHeader', 'PlainHttpToHttpsPort'] as const;
 export type RefusedConnection = (typeof REFUSED_CONNECTIONS)[number];
 
 /** Every metric that a worker counts, in the order in which they are exposed. */

@@ -211,6 +211,26 @@ test('a hello that is endless, or comes with a client that leaves, or is none at
   t.is((await ask(plane.httpsPort, 'a.test')).status, 200);
 });
 
+for (const [what, hosts, header] of [
+  ['an HTTPS port', { 'a.test': {} }, undefined],
+  ['one where hellos are read first', { 'a.test': {}, 'old.test': { tls: { maxVersion: 'TLSv1.2' } } }, undefined],
+  ['one behind a balancer', { 'a.test': {} }, proxyV2(V4)],
+] as const) {
+  test(`plain HTTP to ${what} is told so in HTTP, counted, and in the log`, async (t) => {
+    const plane = await startTlsPlane(t, { hosts, listener: { proxyProtocol: header !== undefined } });
+    for (const request of [GET, GET.replace('GET', 'POST'), `${GET.slice(0, -2)}X: ${'y'.repeat(5_000)}\r\n\r\n`]) {
+      const answer = await everything(await connected(plane.httpsPort, Buffer.concat([header ?? Buffer.alloc(0), Buffer.from(request)])));
+      t.regex(answer, /^HTTP\/1\.1 400 Bad Request\r\n(?:[^\r]+\r\n)*connection: close\r\n\r\n400 Bad Request: a plain HTTP request was sent to the HTTPS port\n$/);
+    }
+    t.deepEqual(plane.below, Array.from({ length: 3 }, () => 'https PlainHttpToHttpsPort'));
+    t.deepEqual(plane.log.map(({ status, reason, exchange }) => [status, reason, exchange.client.address]), Array.from({ length: 3 }, () => [400, 'PlainHttpToHttpsPort', header === undefined ? '127.0.0.1' : V4.address]));
+    t.is(plane.requests.length, 0);
+    t.is(await everything(await connected(plane.httpsPort, Buffer.concat([header ?? Buffer.alloc(0), Buffer.from('no TLS and no HTTP\r\n')]))).then((text) => text.includes('HTTP')), false);
+    t.is(plane.below.at(-1), 'https HandshakeFailed');
+    t.is((await ask(plane.httpsPort, 'a.test', header === undefined ? {} : { socket: await connected(plane.httpsPort, header) })).status, 200);
+  });
+}
+
 test('a hello that is slow is cut after five seconds', async (t) => {
   const plane = await startTlsPlane(t, { hosts: { 'old.test': { tls: { maxVersion: 'TLSv1.2' } } }, httpListener: { proxyProtocol: true } });
   const startedAt = performance.now();
