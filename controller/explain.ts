@@ -52,6 +52,8 @@ export interface Explained {
   /** The pattern of the virtual host that answers for the hostname; absent: none does. */
   readonly host?: string;
   readonly routes: readonly ExplainedRoute[];
+  /** The TLS connection goes to an endpoint of this cluster as it is: no route of the host applies. */
+  readonly passthrough?: ExplainedCluster;
   readonly answer?: {
     readonly route: ExplainedRoute;
     readonly filters: readonly FilterSpec[];
@@ -74,6 +76,10 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate)
   const protocol = scheme === 'https' ? 'HTTPS' : 'HTTP';
   const listener = Object.values(sections.listeners).find((each) => each.protocol === protocol)?.name ?? '';
   const { host, candidates, winner, nearest, nearestHostnames } = explainMatch(compileTable(sections).table, listener, request);
+  const passthrough = scheme === 'https' ? host?.virtualHost.passthrough : undefined;
+  if (passthrough !== undefined) {
+    return { asked, listener, hostname: request.hostname, path: request.path, host: host?.virtualHost.hostname ?? '', routes: [], passthrough: explainedCluster(passthrough, 1, sections) };
+  }
   const winnerAt = candidates.findIndex(({ compiled }) => compiled === winner);
   const routes = candidates.map((candidate, index): ExplainedRoute => ({
     ...outcome(candidate, locate),
@@ -124,11 +130,13 @@ function filterReply({ active }: CompiledRoute, exchange: Exchange): Reply | und
 function clustersOf(action: Action, sections: Sections, scheme: 'http' | 'https'): readonly ExplainedCluster[] {
   if (action.type !== 'Forward') return [];
   const clusters = scheme === 'https' ? (action.encryptedClusters ?? action.clusters) : action.clusters;
-  return clusters.map(({ cluster, weight }) => {
-    const endpoints = sections.endpoints[cluster] ?? [];
-    const taking = new Set(eligible(endpoints).members);
-    return { name: cluster, weight, endpoints: endpoints.map((endpoint) => ({ endpoint, takesRequests: taking.has(endpoint) })) };
-  });
+  return clusters.map(({ cluster, weight }) => explainedCluster(cluster, weight, sections));
+}
+
+function explainedCluster(name: string, weight: number, sections: Sections): ExplainedCluster {
+  const endpoints = sections.endpoints[name] ?? [];
+  const taking = new Set(eligible(endpoints).members);
+  return { name, weight, endpoints: endpoints.map((endpoint) => ({ endpoint, takesRequests: taking.has(endpoint) })) };
 }
 
 const UNUSED_RESPONSE: ResponseWriter = {

@@ -8,7 +8,9 @@ import { visible } from '../report.ts';
 export function explainText(explained: Explained): string {
   const { asked, refused } = explained;
   const lines = [`${asked.method} ${asked.url}`];
+  const { passthrough } = explained;
   if (refused !== undefined) lines.push(`  answer    ${refused.status}, before any route is looked for: ${refused.text}`);
+  else if (passthrough !== undefined) lines.push(...understood(explained), ...passedThrough(passthrough));
   else lines.push(...understood(explained), ...tried(explained), ...answered(explained));
   return `${lines.map(visible).join('\n')}\n`;
 }
@@ -19,6 +21,10 @@ function understood({ listener = '', hostname = '', path = '', host }: Explained
     `  host      ${hostname}${host === undefined ? ': no virtual host answers for it' : host === hostname ? '' : `, answered by ${host}`}`,
     `  path      ${path}`,
   ];
+}
+
+function passedThrough(cluster: ExplainedCluster): readonly string[] {
+  return ['', 'answer      none of ours: TLS is passed through as it is, and no route, header or annotation of the host applies to it', ...clusterLines(cluster)];
 }
 
 function tried({ host, routes }: Explained): readonly string[] {

@@ -118,6 +118,16 @@ test('explain says which route answers, where it was written, and what its endpo
   t.regex(empty.stdout, /no endpoints: requests are answered 503/);
 });
 
+test('explain says that TLS is passed through, and that no route has a say then', async (t) => {
+  const passed = ingress('web').replace('"metadata":{', '"metadata":{"annotations":{"nginx.ingress.kubernetes.io/ssl-passthrough":"true"},');
+  const dir = temporaryFolder(t, { 'site.yaml': documents(passed, service('web'), endpoints('web', 8081)) });
+  const { code, stdout } = await runCli(['explain', dir, 'https://shop.example.com/cart']);
+  t.is(code, 0);
+  t.regex(stdout, /answer +none of ours: TLS is passed through as it is[^\n]*\n +cluster +shop\/web:80\n +127\.0\.0\.1:8081\n/);
+  t.notRegex(stdout, /PathPrefix/);
+  t.regex((await runCli(['explain', dir, 'http://shop.example.com/cart'])).stdout, /answer +Ingress shop\/web/);
+});
+
 test('explain exits with 1 where no route answers, and says what is nearest', async (t) => {
   const dir = temporaryFolder(t, { 'site.yaml': ingress('web', { paths: { '/cart': 'web' } }) });
   const path = await runCli(['explain', dir, 'http://shop.example.com/car']);
