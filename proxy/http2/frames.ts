@@ -36,12 +36,6 @@ export function unpadded(flags: number, payload: Buffer): Buffer | undefined {
   return start > end ? undefined : payload.subarray(start, end);
 }
 
-export function frameHead(type: number, flags: number, stream: number, length: number): Buffer {
-  const head = Buffer.allocUnsafe(FRAME_HEAD_BYTES);
-  putFrameHead(head, 0, type, flags, stream, length);
-  return head;
-}
-
 /** A frame in one piece; for short payloads. */
 export function frame(type: number, flags: number, stream: number, payload: Buffer = EMPTY): Buffer {
   const bytes = Buffer.allocUnsafe(FRAME_HEAD_BYTES + payload.length);

@@ -62,7 +62,7 @@ export function putStatus(block: Buffer, start: number, status: number): number 
   return putString(block, at, String(status));
 }
 
-export function putField(block: Buffer, start: number, name: string, value: string): number {
+function putField(block: Buffer, start: number, name: string, value: string): number {
   if (name.charCodeAt(0) === 58) {
     const pair = PAIR_INDEX.get(`${name}\n${value}`);
     if (pair !== undefined) {
