@@ -23,9 +23,9 @@ export class Stalled {
   readonly #takers = new Map<Stalling, number>();
   readonly #uploads = new Map<Stalling, Upload>();
 
-  /** Its client takes nothing, as of now. */
+  /** Its client takes nothing, as of now. It may be said again, for what is still on its way: it stays where it stands. */
   add(one: Stalling): void {
-    this.#takers.set(one, performance.now());
+    if (!this.#takers.has(one)) this.#takers.set(one, performance.now());
   }
 
   /** Its client takes something again. */

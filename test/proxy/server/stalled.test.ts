@@ -1,0 +1,65 @@
+// Who of those that wait for their clients gives way first.
+import test from 'ava';
+import type { BodySource } from '../../../proxy/http/exchange.ts';
+import { Stalled } from '../../../proxy/server/forward/stalled.ts';
+import type { Stalling } from '../../../proxy/server/forward/stalled.ts';
+
+/** Milliseconds of the clock that this file goes by. */
+let clock = 1;
+performance.now = () => clock;
+
+/** `gone`: the names of those who have given way, in their order. */
+function requests(gone: string[]): (name: string) => Stalling {
+  return (name) => ({ giveWay: () => gone.push(name) });
+}
+
+test('a client that is said again to take nothing has taken nothing since it was said first', (t) => {
+  const gone: string[] = [];
+  const named = requests(gone);
+  const [first, second] = [named('first'), named('second')];
+  const stalled = new Stalled();
+  stalled.add(first);
+  clock += 600;
+  stalled.add(second);
+  stalled.add(first);
+  clock += 399;
+  t.false(stalled.makeRoom(), 'neither has had its second yet');
+  clock += 1;
+  t.true(stalled.makeRoom());
+  t.deepEqual(gone, ['first']);
+  t.false(stalled.makeRoom(), 'the second one has not had its own');
+  clock += 600;
+  t.true(stalled.makeRoom());
+  t.deepEqual(gone, ['first', 'second']);
+});
+
+test('a client that has taken something in between begins anew, behind the others', (t) => {
+  const gone: string[] = [];
+  const named = requests(gone);
+  const [first, second] = [named('first'), named('second')];
+  const stalled = new Stalled();
+  stalled.add(first);
+  stalled.add(second);
+  stalled.delete(first);
+  stalled.add(first);
+  clock += 1_000;
+  t.true(stalled.makeRoom());
+  t.true(stalled.makeRoom());
+  t.deepEqual(gone, ['second', 'first']);
+});
+
+test('an upload that moves keeps its place', (t) => {
+  const gone: string[] = [];
+  const body = { waiting: true, bytes: 1 } as { -readonly [K in keyof BodySource]: BodySource[K] };
+  const stalled = new Stalled();
+  stalled.uploads(requests(gone)('upload'), body);
+  t.false(stalled.makeRoom());
+  clock += 600;
+  body.bytes = 2;
+  t.false(stalled.makeRoom());
+  clock += 600;
+  t.false(stalled.makeRoom(), 'it sent something less than a second ago');
+  clock += 400;
+  t.true(stalled.makeRoom());
+  t.deepEqual(gone, ['upload']);
+});
