@@ -56,14 +56,6 @@ export function headersFrames(stream: number, block: Buffer, endStream: boolean)
   return Buffer.concat(frames);
 }
 
-/** RST_STREAM takes a code, WINDOW_UPDATE an increment. */
-export function numberFrame(type: typeof FRAME.RST_STREAM | typeof FRAME.WINDOW_UPDATE, stream: number, number: number): Buffer {
-  const bytes = Buffer.allocUnsafe(FRAME_HEAD_BYTES + 4);
-  putFrameHead(bytes, 0, type, 0, stream, 4);
-  bytes.writeUInt32BE(number, FRAME_HEAD_BYTES);
-  return bytes;
-}
-
 export function goawayFrame(lastStream: number, code: number): Buffer {
   const bytes = Buffer.allocUnsafe(FRAME_HEAD_BYTES + 8);
   putFrameHead(bytes, 0, FRAME.GOAWAY, 0, 0, 8);

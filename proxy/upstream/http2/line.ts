@@ -5,7 +5,7 @@
 import type net from 'node:net';
 import type { ProxyError, RawHeaders } from '../../http/exchange.ts';
 import { NO_TABLE, encodeFields } from '../../http2/hpack-encoder.ts';
-import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_WINDOW, PREFACE, SETTING, codeName, frame, goawayFrame, headersFrames, numberFrame, settingsFrame } from '../../http2/frames.ts';
+import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_WINDOW, PREFACE, SETTING, codeName, frame, goawayFrame, headersFrames, settingsFrame } from '../../http2/frames.ts';
 import { FrameWriter } from '../../http2/writer.ts';
 import type { WriterHost } from '../../http2/writer.ts';
 import { readDirectly } from '../../net/direct-read.ts';
@@ -165,12 +165,12 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
   }
 
   sendCredit(stream: Http2Stream, octets: number): void {
-    this.#write(numberFrame(FRAME.WINDOW_UPDATE, stream.id, octets));
+    this.#writer?.number(FRAME.WINDOW_UPDATE, stream.id, octets);
   }
 
   sendReset(stream: Http2Stream, code: number): void {
     if (!this.#streams.has(stream.id)) return;
-    this.#write(numberFrame(FRAME.RST_STREAM, stream.id, code));
+    this.#writer?.number(FRAME.RST_STREAM, stream.id, code);
     this.streamOver(stream);
   }
 
@@ -186,7 +186,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
     this.#receiveWindow -= octets;
     // Given back at once: a stream that is not read must not hold up the others, and has a window of its own.
     if (this.#receiveWindow < LINE_WINDOW / 2) {
-      this.#write(numberFrame(FRAME.WINDOW_UPDATE, 0, LINE_WINDOW - this.#receiveWindow));
+      this.#writer?.number(FRAME.WINDOW_UPDATE, 0, LINE_WINDOW - this.#receiveWindow);
       this.#receiveWindow = LINE_WINDOW;
     }
     stream?.takeData(data, octets, end);
@@ -290,7 +290,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
     this.#settingsDeadline.set(this.#options.connectTimeoutMs);
     this.#write(PREFACE);
     this.#write(settingsFrame([[SETTING.ENABLE_PUSH, 0], [SETTING.INITIAL_WINDOW_SIZE, STREAM_WINDOW], [SETTING.MAX_HEADER_LIST_SIZE, this.#options.maxHeadBytes]]));
-    this.#write(numberFrame(FRAME.WINDOW_UPDATE, 0, LINE_WINDOW - DEFAULT_WINDOW));
+    this.#writer?.number(FRAME.WINDOW_UPDATE, 0, LINE_WINDOW - DEFAULT_WINDOW);
   }
 
   /** `release`: what still comes is not looked at. */
