@@ -1,6 +1,5 @@
 // What a connection's codec needs from the worker around it. Codecs (http1/, http2/) turn bytes into exchanges and
 // hand them over here; they know nothing of routes, and handle.ts knows nothing of sockets.
-import type { Socket } from 'node:net';
 import type { Exchange, Request } from '../http/exchange.ts';
 import type { Deadlines } from '../time/deadlines.ts';
 import type { Limits } from './limits.ts';
@@ -18,8 +17,6 @@ export interface ServerContext {
   closed(connection: Connection): void;
   /** Serves one request; every outcome ends in the exchange's response. Never throws. */
   serve(exchange: Exchange, listener: string): void;
-  /** Serves HTTP/2 on a socket. `early`: bytes of it that were read already. */
-  startHttp2(socket: Socket, peer: Peer, early?: Buffer): void;
   /** A message that was refused before it became an exchange: for the access log and metrics. */
   refused(peer: Peer, refusal: Refusal): void;
 }

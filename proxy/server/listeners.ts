@@ -15,7 +15,6 @@ import { Http1Connection } from './http1/connection.ts';
 import { Http2Connection } from './http2/connection.ts';
 import { Passthrough } from './passthrough.ts';
 import { peerOf } from './peer.ts';
-import type { Peer } from './peer.ts';
 import { PerAddress } from './per-address.ts';
 import { Prelude } from './prelude.ts';
 import { refusalText } from './refused.ts';
@@ -220,14 +219,9 @@ export class Listeners {
     // Node forgets the name when it resumes a session of TLS 1.2.
     const serverName = normalServerName(opening?.serverName || servername);
     const peer = peerOf(socket, listener.name, trust, opening?.proxied, clientTls(socket, serverName, clientCertificates));
-    if (socket.alpnProtocol === 'h2') this.#context.startHttp2(socket, peer);
+    if (socket.alpnProtocol === 'h2') new Http2Connection(socket, peer, this.#context);
     else new Http1Connection(socket, peer, this.#context);
   }
-}
-
-/** Starts HTTP/2 on a socket. */
-export function startHttp2(socket: Socket, peer: Peer, context: ServerContext, early: Buffer | undefined): void {
-  new Http2Connection(socket, peer, context, early);
 }
 
 /** True: the listener can serve on the socket that is open; only what handshakes read anew may differ. */

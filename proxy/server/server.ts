@@ -1,7 +1,6 @@
 // A worker's data plane as one value: table in, traffic served. It owns the listeners, the connections and what they share;
 // worker.ts only carries messages to it, and tests use it in their own process.
 import { randomBytes } from 'node:crypto';
-import type { Socket } from 'node:net';
 import type { Exchange, Reply } from '../http/exchange.ts';
 import { compileTable } from '../match/compile.ts';
 import type { Compiled, RoutingTable } from '../match/compile.ts';
@@ -21,7 +20,7 @@ import { serve } from './handle.ts';
 import type { Service } from './handle.ts';
 import { completeLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
-import { Listeners, startHttp2 } from './listeners.ts';
+import { Listeners } from './listeners.ts';
 import type { ConnectionObserver } from './listeners.ts';
 import { collectGarbage, systemLoad } from './load-probe.ts';
 import { misdirected } from './misdirected.ts';
@@ -167,10 +166,6 @@ export class Server implements ServerContext {
   #refuse(exchange: Exchange, reply: Reply): void {
     sendReply(exchange, reply);
     for (const observer of this.#service.observers) observer.observeExchange(exchange, 0, exchange.response.bytes, performance.now() - exchange.startedAt);
-  }
-
-  startHttp2(socket: Socket, peer: Peer, early?: Buffer): void {
-    startHttp2(socket, peer, this, early);
   }
 
   refused(peer: Peer, refusal: Refusal): void {

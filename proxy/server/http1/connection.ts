@@ -13,6 +13,7 @@ import type { BodyHost } from './body.ts';
 import { readRequest, refuseEarly } from './request.ts';
 import { Http1Response } from './response.ts';
 import type { ResponseHost } from './response.ts';
+import { Http2Connection } from '../http2/connection.ts';
 import { newExchange } from '../new-exchange.ts';
 import type { Peer } from '../peer.ts';
 import { refusalText } from '../refused.ts';
@@ -228,7 +229,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     this.#detach();
     this.#context.closed(this);
     this.socket.off('close', this.#onClose);
-    this.#context.startHttp2(this.socket, this.#peer, buffer);
+    new Http2Connection(this.socket, this.#peer, this.#context, buffer);
   }
 
   /** Lets go of the socket: it belongs to somebody else from now on. */

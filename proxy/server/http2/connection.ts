@@ -59,7 +59,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
   #over = false;
 
   /** `early`: what was read of the socket already. */
-  constructor(socket: Socket, peer: Peer, context: ServerContext, early: Buffer | undefined) {
+  constructor(socket: Socket, peer: Peer, context: ServerContext, early?: Buffer) {
     const { limits } = context;
     this.#socket = socket;
     this.#peer = peer;
