@@ -78,7 +78,7 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate)
   const { host, candidates, winner, nearest, nearestHostnames } = explainMatch(compileTable(sections).table, listener, request);
   const passthrough = scheme === 'https' ? host?.virtualHost.passthrough : undefined;
   if (passthrough !== undefined) {
-    return { asked, listener, hostname: request.hostname, path: request.path, host: host?.virtualHost.hostname ?? '', routes: [], passthrough: explainedCluster(passthrough, 1, sections) };
+    return { asked, listener, hostname: request.hostname, path: request.path, host: host?.virtualHost.hostname ?? '', routes: [], passthrough: explainedCluster(passthrough.cluster, 1, sections) };
   }
   const winnerAt = candidates.findIndex(({ compiled }) => compiled === winner);
   const routes = candidates.map((candidate, index): ExplainedRoute => ({

@@ -10,9 +10,10 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { SECTION_NAMES } from '../proxy/table/snapshot.ts';
 import type { SectionName, Sections } from '../proxy/table/snapshot.ts';
 import type { Problem } from './model/problem.ts';
+import { seen } from './model/seen.ts';
 
 /** What a file of another layout says first, so that it is not mistaken for one of this. */
-const FORMAT = 'fairlead-table-1';
+const FORMAT = 'fairlead-table-2';
 const NAME = 'table';
 /** Work without a break, in milliseconds. */
 const SLICE_MS = 5;
@@ -61,7 +62,8 @@ export class StateDir {
       const code = (error as NodeJS.ErrnoException).code;
       return code === 'ENOENT' ? undefined : { problem: this.#problem(`the saved table cannot be read (${code})`) };
     }
-    return parseTable(text) ?? { problem: this.#problem('the saved table is damaged: its checksum does not fit') };
+    const parsed = parseTable(text);
+    return typeof parsed === 'string' ? { problem: this.#problem(parsed) } : parsed;
   }
 
   /** The table has changed; `sections` gives it as it is when the time to write has come. */
@@ -174,17 +176,17 @@ class Output {
   }
 }
 
-/** Undefined: it is not what was written. */
-function parseTable(text: string): { readonly table: SavedTable } | undefined {
+/** A text says why it cannot be used. */
+function parseTable(text: string): { readonly table: SavedTable } | string {
   const end = text.lastIndexOf('\n', text.length - 2) + 1;
-  if (!text.endsWith('\n') || createHash('sha256').update(text.slice(0, end)).digest('hex') !== text.slice(end, -1)) return undefined;
+  if (!text.endsWith('\n') || createHash('sha256').update(text.slice(0, end)).digest('hex') !== text.slice(end, -1)) return 'the saved table is damaged: its checksum does not fit';
   const [head = '', ...lines] = text.slice(0, end - 1).split('\n');
   const { format, savedAt } = JSON.parse(head) as { readonly format?: unknown; readonly savedAt: number };
-  if (format !== FORMAT) return undefined;
+  if (format !== FORMAT) return 'the saved table is one of another version of Fairlead';
   const sections = Object.fromEntries(SECTION_NAMES.map((name) => [name, {}])) as { [S in SectionName]: Record<string, unknown> };
   for (const line of lines) {
     const [section, key, value] = JSON.parse(line) as [SectionName, string, unknown];
-    if (!Object.hasOwn(sections, section)) return undefined;
+    if (!Object.hasOwn(sections, section)) return `the saved table has a section ${seen(String(section))}, which there is not`;
     sections[section][key] = value;
   }
   return { table: { sections: sections as unknown as Sections, savedAt } };

@@ -3,7 +3,7 @@
 import { compareRoutes } from '../../proxy/match/precedence.ts';
 import type { Certificate } from '../../proxy/table/certificate.ts';
 import type { FilterSpec } from '../../proxy/table/filter.ts';
-import type { Action, Route, VirtualHost, WeightedCluster } from '../../proxy/table/route.ts';
+import type { Action, HostPassthrough, Route, VirtualHost, WeightedCluster } from '../../proxy/table/route.ts';
 import type { Secret, Service } from '../kube/objects.ts';
 import { hostText } from '../model/assemble.ts';
 import type { HostModel } from '../model/assemble.ts';
@@ -103,7 +103,7 @@ function strictTransport(value: string): FilterSpec {
 }
 
 /** The cluster behind the path `/`, if TLS to this host is passed through. */
-function passthroughOf({ connection, hostname }: HostModel, routes: readonly Route[], { context, problems }: Building): string | undefined {
+function passthroughOf({ connection, hostname }: HostModel, routes: readonly Route[], { context, problems }: Building): HostPassthrough | undefined {
   const wish = connection?.passthrough;
   if (wish === undefined) return undefined;
   const ignored = (message: string): undefined => {
@@ -114,7 +114,7 @@ function passthroughOf({ connection, hostname }: HostModel, routes: readonly Rou
   if (hostname === '*') return ignored('without a hostname connections cannot be told apart');
   const action = routes.find((route) => takesEverything(route) && route.origin.kind !== 'Flag')?.action;
   const cluster = action?.type === 'Forward' ? action.clusters[0]?.cluster : undefined;
-  return cluster ?? ignored('no Service stands behind its path /');
+  return cluster === undefined ? ignored('no Service stands behind its path /') : { cluster, origin: wish.origin };
 }
 
 function buildRoute({ name, match, filters, tlsFilters, action, origin }: RouteIntent, tls: boolean, building: Building): Route {

@@ -6,7 +6,7 @@ import type { TLSSocket } from 'node:tls';
 import { equal } from '../table/equal.ts';
 import type { Listener } from '../table/listener.ts';
 import type { RefusedConnection } from '../table/metrics.ts';
-import type { HostTls } from '../table/route.ts';
+import type { HostPassthrough, HostTls } from '../table/route.ts';
 import type { Connector } from '../upstream/connector.ts';
 import { chainIsTooLong, clientTls } from './client-certificate.ts';
 import type { Clusters } from './forward/clusters.ts';
@@ -190,10 +190,10 @@ export class Listeners {
     }
     const host = opening === undefined ? undefined : this.#hostOf(opening.serverName, listener);
     if (host?.passthrough === undefined) tls.accept(socket, host?.tls);
-    else this.#passThrough(socket, host.passthrough);
+    else this.#passThrough(socket, host.passthrough.cluster);
   }
 
-  #hostOf(serverName: string, listener: Listener): { readonly tls?: HostTls; readonly passthrough?: string } | undefined {
+  #hostOf(serverName: string, listener: Listener): { readonly tls?: HostTls; readonly passthrough?: HostPassthrough } | undefined {
     return this.#host.tlsState().table.virtualHost(listener.name, normalServerName(serverName));
   }
 

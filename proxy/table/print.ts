@@ -52,7 +52,7 @@ function hostText(host: VirtualHost, sections: Sections): string {
 /** What is other than on the listener. */
 function connectionText({ tls, passthrough }: VirtualHost): string {
   const { clientCertificates: asked, ...others } = tls ?? {};
-  return settings({ passthrough, tls: others, ...(asked !== undefined && { clientCertificates: asked.name, depth: asked.depth, revocation: asked.crlPem === undefined ? undefined : 'checked' }) });
+  return settings({ passthrough: passthrough?.cluster, tls: others, ...(asked !== undefined && { clientCertificates: asked.name, depth: asked.depth, revocation: asked.crlPem === undefined ? undefined : 'checked' }) });
 }
 
 const WIDEST = 60;

@@ -14,9 +14,16 @@ export interface VirtualHost {
   readonly certificate?: string;
   /** Where connections to this hostname are not what the listener's settings say. */
   readonly tls?: HostTls;
-  /** TLS connections to this hostname are passed on to this cluster as they are, unread; on listeners without TLS, `routes` serve. */
-  readonly passthrough?: string;
+  /** Present: TLS connections to this hostname are passed on as they are, unread; on listeners without TLS, `routes` serve. */
+  readonly passthrough?: HostPassthrough;
   readonly routes: readonly Route[];
+}
+
+export interface HostPassthrough {
+  /** Key into `Snapshot.clusters`. */
+  readonly cluster: string;
+  /** Who wants it so. */
+  readonly origin: Origin;
 }
 
 /** TLS settings of one hostname; what is absent is as on its listener. */

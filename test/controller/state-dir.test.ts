@@ -1,6 +1,7 @@
 // The last good table on disk: what comes back is what was written, or nothing.
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,6 +71,17 @@ test('a file with any byte changed, cut off or grown is ignored with a Problem',
     t.is(loaded.problem.reason, 'StateUnreadable');
   }
   return undefined;
+});
+
+test('a table of another version is not mistaken for one of this, and is told as what it is', async (t) => {
+  const path = folder(t);
+  await save(path, sections(1));
+  const file = join(path, 'table');
+  const text = readFileSync(file, 'utf8').replace(/fairlead-table-\d+/, 'fairlead-table-0');
+  const body = text.slice(0, text.lastIndexOf('\n', text.length - 2) + 1);
+  writeFileSync(file, `${body}${createHash('sha256').update(body).digest('hex')}\n`);
+  const loaded = await load(path);
+  t.is(loaded !== undefined && 'problem' in loaded ? loaded.problem.message : '', 'the saved table is one of another version of Fairlead');
 });
 
 test('a link in place of the file is not followed', async (t) => {

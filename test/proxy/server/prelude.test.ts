@@ -108,7 +108,7 @@ async function tlsEndpoint(t: ExecutionContext, name: string): Promise<{ readonl
 }
 
 function passing(port: number, more: TlsTable['hosts'] = {}): TlsTable {
-  const host: TlsHost = { passthrough: 'test/pass:443' };
+  const host: TlsHost = { passthrough: { cluster: 'test/pass:443', origin: { kind: 'Ingress', namespace: 'test', name: 'pass' } } };
   return {
     hosts: { 'pass.test': host, 'a.test': {}, ...more },
     more: {
