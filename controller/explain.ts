@@ -2,7 +2,8 @@
 // table and the filters of the data plane itself; this file only asks them and keeps what they said, as plain data.
 import { eligible } from '../proxy/balance/eligible.ts';
 import { FILTERS } from '../proxy/filters/registry.ts';
-import type { Client, Exchange, Reply, Request, ResponseWriter } from '../proxy/http/exchange.ts';
+import { parseAuthority } from '../proxy/http/authority.ts';
+import type { Client, ClientTls, Exchange, Reply, Request, ResponseWriter } from '../proxy/http/exchange.ts';
 import { requestFields } from '../proxy/http/fields.ts';
 import { RequestHead, parseRequestHead } from '../proxy/http/message-head.ts';
 import { compileTable } from '../proxy/match/compile.ts';
@@ -10,8 +11,11 @@ import type { CompiledRoute } from '../proxy/match/compile.ts';
 import { explainMatch } from '../proxy/match/explain.ts';
 import type { Candidate, FailedCondition } from '../proxy/match/explain.ts';
 import { readRequest } from '../proxy/server/http1/request.ts';
+import { misdirected } from '../proxy/server/misdirected.ts';
+import { normalServerName } from '../proxy/server/tls.ts';
 import type { Endpoint } from '../proxy/table/cluster.ts';
 import type { FilterSpec } from '../proxy/table/filter.ts';
+import type { Origin } from '../proxy/table/origin.ts';
 import type { Action, Route } from '../proxy/table/route.ts';
 import type { Sections } from '../proxy/table/snapshot.ts';
 import type { Locate, Place } from './report.ts';
@@ -20,7 +24,7 @@ export interface AskedRequest {
   /** `http://` or `https://` (without either: http), host, path and query; taken apart as text, not normalised. */
   readonly url: string;
   readonly method: string;
-  /** Flat list of names and values. A Host field takes the place of the URL's host. */
+  /** Flat list of names and values. A Host field takes the place of the URL's host in the request; the name in a TLS handshake stays the URL's. */
   readonly headers: readonly string[];
   /** IP address of the client. */
   readonly from: string;
@@ -41,19 +45,26 @@ export interface ExplainedCluster {
   readonly endpoints: readonly { readonly endpoint: Endpoint; readonly takesRequests: boolean }[];
 }
 
+export interface ExplainedPassthrough {
+  readonly origin: Origin;
+  readonly place: Place | undefined;
+  readonly cluster: ExplainedCluster;
+}
+
 export interface Explained {
   readonly asked: AskedRequest;
   /** The request is refused before any route is looked for. */
   readonly refused?: { readonly status: number; readonly text: string };
   readonly listener?: string;
+  /** Of the request; where TLS is passed through, of the handshake. */
   readonly hostname?: string;
   /** Canonical. */
   readonly path?: string;
   /** The pattern of the virtual host that answers for the hostname; absent: none does. */
   readonly host?: string;
   readonly routes: readonly ExplainedRoute[];
-  /** The TLS connection goes to an endpoint of this cluster as it is: no route of the host applies. */
-  readonly passthrough?: ExplainedCluster;
+  /** The TLS connection goes to an endpoint of this cluster as it is: no route applies, whatever the request is. */
+  readonly passthrough?: ExplainedPassthrough;
   readonly answer?: {
     readonly route: ExplainedRoute;
     readonly filters: readonly FilterSpec[];
@@ -70,16 +81,25 @@ const MAX_LINE = 8 * 1024;
 const MAX_FIELDS = 128;
 
 export function explain(sections: Sections, asked: AskedRequest, locate: Locate): Explained {
-  const read = readAsked(asked);
-  if ('status' in read) return { asked, refused: read, routes: [] };
-  const { request, scheme } = read;
+  const url = readUrl(asked.url);
+  const { scheme } = url;
   const protocol = scheme === 'https' ? 'HTTPS' : 'HTTP';
   const listener = Object.values(sections.listeners).find((each) => each.protocol === protocol)?.name ?? '';
-  const { host, candidates, winner, nearest, nearestHostnames } = explainMatch(compileTable(sections).table, listener, request);
-  const passthrough = scheme === 'https' ? host?.virtualHost.passthrough : undefined;
-  if (passthrough !== undefined) {
-    return { asked, listener, hostname: request.hostname, path: request.path, host: host?.virtualHost.hostname ?? '', routes: [], passthrough: explainedCluster(passthrough.cluster, 1, sections) };
+  const { table } = compileTable(sections);
+  const serverName = scheme === 'https' ? normalServerName(parseAuthority(url.authority)?.hostname) : '';
+  const connected = scheme === 'https' ? table.virtualHost(listener, serverName) : undefined;
+  if (connected?.passthrough !== undefined) {
+    const { origin, cluster } = connected.passthrough;
+    const passthrough = { origin, place: locate(origin), cluster: explainedCluster(cluster, 1, sections) };
+    return { asked, listener, hostname: serverName, host: connected.hostname, routes: [], passthrough };
   }
+  const request = readAsked(asked, url);
+  if ('status' in request) return { asked, refused: request, routes: [] };
+  const tls = scheme === 'https' ? { serverName, policy: connected?.tls?.clientCertificates?.name ?? '', verify: 'NONE', certificate: undefined } : undefined;
+  const exchange = exchangeOf(request, asked, scheme, tls);
+  const elsewhere = misdirected(exchange, listener, table);
+  if (elsewhere !== undefined) return { asked, refused: { status: elsewhere.status, text: elsewhere.body.trimEnd().split('\n').at(-1) ?? elsewhere.reason }, routes: [] };
+  const { host, candidates, winner, nearest, nearestHostnames } = explainMatch(table, listener, request);
   const winnerAt = candidates.findIndex(({ compiled }) => compiled === winner);
   const routes = candidates.map((candidate, index): ExplainedRoute => ({
     ...outcome(candidate, locate),
@@ -91,7 +111,7 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate)
     const near = nearest === undefined ? undefined : routes[candidates.indexOf(nearest)];
     return { ...common, nearest: { route: near, hostnames: nearestHostnames } };
   }
-  const reply = filterReply(winner, exchangeOf(request, asked, scheme));
+  const reply = filterReply(winner, exchange);
   const { filters, action } = winner.route;
   return { ...common, answer: { route, filters, ...(reply === undefined ? {} : { reply }), action, clusters: clustersOf(action, sections, scheme) } };
 }
@@ -100,11 +120,21 @@ function outcome({ compiled, failed }: Candidate, locate: Locate): Omit<Explaine
   return { route: compiled.route, place: locate(compiled.route.origin), failed };
 }
 
+interface Url {
+  readonly scheme: 'http' | 'https';
+  readonly authority: string;
+  readonly rest: string;
+}
+
+function readUrl(text: string): Url {
+  const [, scheme = 'http', authority = '', rest = ''] = /^(?:(https?):\/\/)?([^/?#]*)(.*)$/is.exec(text) ?? [];
+  return { scheme: scheme.toLowerCase() === 'https' ? 'https' : 'http', authority, rest };
+}
+
 /** Reads the request with the parsers of the HTTP/1.1 listener. */
-function readAsked({ url, method, headers }: AskedRequest): { readonly request: Request; readonly scheme: 'http' | 'https' } | { readonly status: number; readonly text: string } {
-  const [, scheme = 'http', authorityText = '', rest = ''] = /^(?:(https?):\/\/)?([^/?#]*)(.*)$/is.exec(url) ?? [];
+function readAsked({ method, headers }: AskedRequest, { authority, rest }: Url): Request | { readonly status: number; readonly text: string } {
   const hosted = headers.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
-  const fields = [...(hosted ? [] : ['Host', authorityText]), ...headers];
+  const fields = [...(hosted ? [] : ['Host', authority]), ...headers];
   const line = `${method} ${rest.startsWith('/') ? rest : `/${rest}`} HTTP/1.1\r\n`;
   const lines = fields.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`)).join('');
   const head = new RequestHead();
@@ -112,8 +142,7 @@ function readAsked({ url, method, headers }: AskedRequest): { readonly request: 
   if (wrong !== undefined) return wrong;
   const read = readRequest(head);
   if ('refusal' in read) return read.refusal;
-  const request: Request = { ...read.request, headers: requestFields(read.request.headers) };
-  return { request, scheme: scheme.toLowerCase() === 'https' ? 'https' : 'http' };
+  return { ...read.request, headers: requestFields(read.request.headers) };
 }
 
 /** What the pure filters say, in the order in which they run; a filter that asks somebody else ends the walk. */
@@ -152,8 +181,8 @@ const UNUSED_RESPONSE: ResponseWriter = {
   room: 0,
 };
 
-function exchangeOf(request: Request, { from }: AskedRequest, scheme: 'http' | 'https'): Exchange {
-  const client: Client = { address: from, port: 0, peerAddress: from, trusted: false, scheme, localPort: scheme === 'https' ? 443 : 80 };
+function exchangeOf(request: Request, { from }: AskedRequest, scheme: 'http' | 'https', tls: ClientTls | undefined): Exchange {
+  const client: Client = { address: from, port: 0, peerAddress: from, trusted: false, scheme, localPort: scheme === 'https' ? 443 : 80, tls };
   return {
     id: '', client, request, response: UNUSED_RESPONSE, upgrade: undefined, startedAt: 0, virtualHost: undefined, route: undefined,
     cluster: undefined, attempts: [], status: 0, reason: '', responseHeaders: undefined,

@@ -1,7 +1,7 @@
 // An explanation for people: the request as it was understood, every route that was tried, and what answers.
 import { actionText, endpointText, filterText, matchText } from '../../proxy/table/print.ts';
 import { originText } from '../../proxy/table/origin.ts';
-import type { Explained, ExplainedCluster, ExplainedRoute } from '../explain.ts';
+import type { Explained, ExplainedCluster, ExplainedPassthrough, ExplainedRoute } from '../explain.ts';
 import { visible } from '../report.ts';
 
 /** Ends with a line feed. */
@@ -15,16 +15,20 @@ export function explainText(explained: Explained): string {
   return `${lines.map(visible).join('\n')}\n`;
 }
 
-function understood({ listener = '', hostname = '', path = '', host }: Explained): readonly string[] {
+function understood({ listener = '', hostname = '', path, host }: Explained): readonly string[] {
   return [
     `  listener  ${listener}`,
     `  host      ${hostname}${host === undefined ? ': no virtual host answers for it' : host === hostname ? '' : `, answered by ${host}`}`,
-    `  path      ${path}`,
+    ...(path === undefined ? [] : [`  path      ${path}`]),
   ];
 }
 
-function passedThrough(cluster: ExplainedCluster): readonly string[] {
-  return ['', 'answer      none of ours: TLS is passed through as it is, and no route, header or annotation of the host applies to it', ...clusterLines(cluster)];
+function passedThrough({ origin, cluster, ...where }: ExplainedPassthrough): readonly string[] {
+  return [
+    '',
+    `answer      none of ours: TLS is passed through as it is, by ${originText(origin)}${placeText(where)}; no route, header or other annotation applies to it`,
+    ...clusterLines(cluster, 'connections are ended with a TLS alert (internal_error)'),
+  ];
 }
 
 function tried({ host, routes }: Explained): readonly string[] {
@@ -63,18 +67,19 @@ function answered({ answer, nearest }: Explained): readonly string[] {
     ...filters.map((filter) => `  filter    ${filterText(filter)}`),
     ...(reply === undefined ? [] : [`  answers   ${reply.status} ${reply.reason}${reply.headers.includes('location') && location !== undefined ? ` to ${location}` : ''}; what follows is not reached`]),
     `  action    ${actionText(action)}`,
-    ...clusters.flatMap(clusterLines),
+    ...clusters.flatMap((cluster) => clusterLines(cluster, 'requests are answered 503 NoHealthyUpstream')),
   ];
 }
 
-function clusterLines({ name, weight, endpoints }: ExplainedCluster): readonly string[] {
+/** `withoutEndpoints`: what comes of it then. */
+function clusterLines({ name, weight, endpoints }: ExplainedCluster, withoutEndpoints: string): readonly string[] {
   return [
     `  cluster   ${name}${weight === 1 ? '' : ` (weight ${weight})`}`,
-    ...(endpoints.length === 0 ? ['    no endpoints: requests are answered 503 NoHealthyUpstream'] : []),
+    ...(endpoints.length === 0 ? [`    no endpoints: ${withoutEndpoints}`] : []),
     ...endpoints.map(({ endpoint, takesRequests }) => `    ${endpointText(endpoint)}${takesRequests ? '' : '  takes no new requests'}`),
   ];
 }
 
-function placeText({ place }: ExplainedRoute): string {
+function placeText({ place }: Pick<ExplainedRoute, 'place'>): string {
   return place === undefined ? '' : ` (${place.file}:${place.line})`;
 }

@@ -118,14 +118,24 @@ test('explain says which route answers, where it was written, and what its endpo
   t.regex(empty.stdout, /no endpoints: requests are answered 503/);
 });
 
-test('explain says that TLS is passed through, and that no route has a say then', async (t) => {
+test('explain says that TLS is passed through, who wants it so, and that no route has a say then', async (t) => {
   const passed = ingress('web').replace('"metadata":{', '"metadata":{"annotations":{"nginx.ingress.kubernetes.io/ssl-passthrough":"true"},');
-  const dir = temporaryFolder(t, { 'site.yaml': documents(passed, service('web'), endpoints('web', 8081)) });
+  const dir = temporaryFolder(t, { 'site.yaml': documents(passed, ingress('other', { host: 'other.example.com' }), service('web'), endpoints('web', 8081)) });
   const { code, stdout } = await runCli(['explain', dir, 'https://shop.example.com/cart']);
   t.is(code, 0);
-  t.regex(stdout, /answer +none of ours: TLS is passed through as it is[^\n]*\n +cluster +shop\/web:80\n +127\.0\.0\.1:8081\n/);
+  t.regex(stdout, /answer +none of ours: TLS is passed through as it is, by Ingress shop\/web metadata\.annotations\[\S+\/ssl-passthrough\] \(.*site\.yaml:\d+\);[^\n]*\n +cluster +shop\/web:80\n +127\.0\.0\.1:8081\n/);
   t.notRegex(stdout, /PathPrefix/);
   t.regex((await runCli(['explain', dir, 'http://shop.example.com/cart'])).stdout, /answer +Ingress shop\/web/);
+  t.regex((await runCli(['explain', dir, 'https://shop.example.com/../x', '-H', 'Host: other.example.com'])).stdout, /host +shop\.example\.com\n\n.*TLS is passed through/, 'what the request says is not read');
+  t.regex((await runCli(['explain', dir, 'https://other.example.com/', '-H', 'Host: shop.example.com'])).stdout, /answer +Ingress shop\/web/, 'the handshake named another host');
+});
+
+test('explain says what a client gets of a host that is passed through to nobody', async (t) => {
+  const passed = ingress('web').replace('"metadata":{', '"metadata":{"annotations":{"nginx.ingress.kubernetes.io/ssl-passthrough":"true"},');
+  const dir = temporaryFolder(t, { 'site.yaml': documents(passed, service('web')) });
+  const { stdout } = await runCli(['explain', dir, 'https://shop.example.com/']);
+  t.regex(stdout, /no endpoints: connections are ended with a TLS alert \(internal_error\)/);
+  t.notRegex(stdout, /503/);
 });
 
 test('explain exits with 1 where no route answers, and says what is nearest', async (t) => {
