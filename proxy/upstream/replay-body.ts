@@ -1,12 +1,12 @@
 // A request body whose beginning is kept until an endpoint answers, so that an endpoint that says "I have not looked at
 // it" does not cost the request. As long as it can be started once more, it says that it has not been started.
 import type { BodySink, BodySource, ProxyError, RawHeaders } from '../http/exchange.ts';
+import { WrappedBody } from '../http/wrapped-body.ts';
 
 /** Bodies that grow beyond it cannot be sent again. */
 export const REPLAY_BYTES = 64 * 1024;
 
-export class ReplayBody implements BodySource, BodySink {
-  readonly #source: BodySource;
+export class ReplayBody extends WrappedBody {
   readonly #maxBytes: number;
   /** What may have to be delivered, or delivered again. */
   #kept: Buffer[] = [];
@@ -22,28 +22,8 @@ export class ReplayBody implements BodySource, BodySink {
   #error: ProxyError | undefined;
 
   constructor(source: BodySource, maxBytes = REPLAY_BYTES) {
-    this.#source = source;
+    super(source);
     this.#maxBytes = maxBytes;
-  }
-
-  get length(): number | undefined {
-    return this.#source.length;
-  }
-
-  get bytes(): number {
-    return this.#source.bytes;
-  }
-
-  get awaitsContinue(): boolean {
-    return this.#source.awaitsContinue;
-  }
-
-  proceed(): void {
-    this.#source.proceed();
-  }
-
-  get waiting(): boolean {
-    return this.#source.waiting;
   }
 
   get started(): boolean {
@@ -59,19 +39,19 @@ export class ReplayBody implements BodySource, BodySink {
       this.resume();
     } else {
       this.#begun = true;
-      this.#source.start(this);
+      this.source.start(this);
     }
   }
 
   pause(): void {
     this.#paused = true;
-    if (!this.#sourceOver) this.#source.pause();
+    if (!this.#sourceOver) this.source.pause();
   }
 
   resume(): void {
     this.#paused = false;
     this.#deliver();
-    if (!this.#paused && !this.#sourceOver) this.#source.resume();
+    if (!this.#paused && !this.#sourceOver) this.source.resume();
   }
 
   get #sourceOver(): boolean {

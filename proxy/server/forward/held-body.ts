@@ -2,6 +2,7 @@
 // another one can get all of it again. One that turns out to be larger streams from there on, as any other body does.
 // ingress-nginx: proxy-request-buffering, with a bound on memory in place of files.
 import type { BodySink, BodySource, ProxyError, RawHeaders } from '../../http/exchange.ts';
+import { WrappedBody } from '../../http/wrapped-body.ts';
 import { HeldBytes } from '../../net/held-bytes.ts';
 
 /** Largest body that is held, in bytes. */
@@ -14,11 +15,10 @@ export interface HeldBodyEvents {
   bodyFailed(error: ProxyError): void;
 }
 
-export class HeldBody implements BodySource, BodySink {
+export class HeldBody extends WrappedBody {
   /** All of it; undefined while it is not complete, and when it streams. */
   whole: Buffer | undefined;
   started = false;
-  readonly #source: BodySource;
   readonly #events: HeldBodyEvents;
   readonly #held = new HeldBytes();
   #streams = false;
@@ -28,33 +28,17 @@ export class HeldBody implements BodySource, BodySink {
   #error: ProxyError | undefined;
 
   constructor(source: BodySource, events: HeldBodyEvents) {
-    this.#source = source;
+    super(source);
     this.#events = events;
   }
 
-  get length(): number | undefined {
-    return this.whole === undefined ? this.#source.length : this.whole.length;
-  }
-
-  get bytes(): number {
-    return this.#source.bytes;
-  }
-
-  get awaitsContinue(): boolean {
-    return this.#source.awaitsContinue;
-  }
-
-  proceed(): void {
-    this.#source.proceed();
-  }
-
-  get waiting(): boolean {
-    return this.#source.waiting;
+  override get length(): number | undefined {
+    return this.whole === undefined ? this.source.length : this.whole.length;
   }
 
   /** Begins to read; the events may come before it returns. */
   collect(): void {
-    this.#source.start(this);
+    this.source.start(this);
   }
 
   /** A whole body may be started as often as it is needed. */
@@ -70,17 +54,17 @@ export class HeldBody implements BodySource, BodySink {
     for (const chunk of this.#held.splice()) sink.onData(chunk);
     if (this.#error !== undefined) sink.onAbort(this.#error);
     else if (this.#trailers !== undefined) sink.onEnd(this.#trailers);
-    else if (!this.#paused) this.#source.resume();
+    else if (!this.#paused) this.source.resume();
   }
 
   pause(): void {
     this.#paused = true;
-    if (this.#streams) this.#source.pause();
+    if (this.#streams) this.source.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    if (this.#streams) this.#source.resume();
+    if (this.#streams) this.source.resume();
   }
 
   onData(chunk: Buffer): void {
@@ -91,7 +75,7 @@ export class HeldBody implements BodySource, BodySink {
     this.#held.push(chunk);
     if (this.#streams || this.#held.length <= HELD_BYTES) return;
     this.#streams = true;
-    this.#source.pause();
+    this.source.pause();
     this.#events.bodyReady();
   }
 

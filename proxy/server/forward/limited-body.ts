@@ -1,50 +1,33 @@
 // A request body of unknown length under a limit: what the client sends is counted as it arrives, and with the first byte
 // too many the upload ends as one that was cut off, so that no endpoint takes a part of it for the whole.
 import type { BodySink, BodySource, ProxyError, RawHeaders } from '../../http/exchange.ts';
+import { WrappedBody } from '../../http/wrapped-body.ts';
 
 const TOO_LARGE: ProxyError = { reason: 'RequestBodyTooLarge', side: 'downstream', retry: 'no', status: 413 };
 
-export class LimitedBody implements BodySource, BodySink {
-  readonly length = undefined;
+export class LimitedBody extends WrappedBody {
   started = false;
-  readonly #source: BodySource;
   readonly #maxBytes: number;
   #sink: BodySink | undefined;
   #received = 0;
 
   constructor(source: BodySource, maxBytes: number) {
-    this.#source = source;
+    super(source);
     this.#maxBytes = maxBytes;
-  }
-
-  get bytes(): number {
-    return this.#source.bytes;
-  }
-
-  get awaitsContinue(): boolean {
-    return this.#source.awaitsContinue;
-  }
-
-  proceed(): void {
-    this.#source.proceed();
-  }
-
-  get waiting(): boolean {
-    return this.#source.waiting;
   }
 
   start(sink: BodySink): void {
     this.started = true;
     this.#sink = sink;
-    this.#source.start(this);
+    this.source.start(this);
   }
 
   pause(): void {
-    this.#source.pause();
+    this.source.pause();
   }
 
   resume(): void {
-    if (this.#sink !== undefined) this.#source.resume();
+    if (this.#sink !== undefined) this.source.resume();
   }
 
   onData(chunk: Buffer): void {
@@ -56,7 +39,7 @@ export class LimitedBody implements BodySource, BodySink {
       return;
     }
     this.#sink = undefined;
-    this.#source.pause();
+    this.source.pause();
     sink.onAbort(TOO_LARGE);
   }
 
