@@ -14,6 +14,7 @@ import { readRequest, refuseEarly } from './request.ts';
 import { Http1Response } from './response.ts';
 import type { ResponseHost } from './response.ts';
 import { Http2Connection } from '../http2/connection.ts';
+import { endAndLinger } from '../linger.ts';
 import { newExchange } from '../new-exchange.ts';
 import type { Peer } from '../peer.ts';
 import { refusalText } from '../refused.ts';
@@ -317,19 +318,9 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   /** Closes our side and reads on for a moment, so that the last answer is not destroyed by a reset. */
   #linger(): void {
     const { socket } = this;
-    const { deadlines, limits } = this.#context;
     this.#held = undefined;
     this.#lingering = true;
-    if (socket.writableLength === 0) {
-      socket.end();
-      deadlines.set(this, LINGER_MS);
-    } else {
-      // The moment begins when the client has taken what is still to be written.
-      deadlines.set(this, limits.writeStallMs);
-      socket.end(() => {
-        if (!socket.destroyed) deadlines.set(this, LINGER_MS);
-      });
-    }
+    endAndLinger(socket, this, this.#context, LINGER_MS);
     if (socket.isPaused()) socket.resume();
   }
 

@@ -18,6 +18,7 @@ import { Http2RequestHead, readHead } from './request.ts';
 import type { Http2Refusal } from './request.ts';
 import { Http2Stream } from './stream.ts';
 import type { StreamLine } from './stream.ts';
+import { endAndLinger } from '../linger.ts';
 import { newExchange } from '../new-exchange.ts';
 import type { Peer } from '../peer.ts';
 import { refusalReply } from '../refused.ts';
@@ -355,19 +356,8 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     if (this.#over) return;
     this.#over = true;
     this.#writer.flush();
-    const { deadlines, limits } = this.context;
-    const socket = this.#socket;
-    if (socket.writableLength === 0) {
-      socket.end();
-      deadlines.set(this, LINGER_MS);
-    } else {
-      // The moment begins when the client has taken what is still to be written.
-      deadlines.set(this, limits.writeStallMs);
-      socket.end(() => {
-        if (!socket.destroyed) deadlines.set(this, LINGER_MS);
-      });
-    }
-    if (this.outlet.deaf) socket.resume();
+    endAndLinger(this.#socket, this, this.context, LINGER_MS);
+    if (this.outlet.deaf) this.#socket.resume();
   }
 
   #closed(): void {
