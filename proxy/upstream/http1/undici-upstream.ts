@@ -48,15 +48,13 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
   readonly #upload: UploadStream | undefined;
   /** Of the connection where it has one, else of the request. */
   #deadline: Deadline | undefined;
-  /** What a timeout means now. */
-  #awaiting: UpstreamReason = 'UpstreamOverflow';
+  /** What a timeout means now; `continue`: the endpoint was asked whether the body may come, and has said nothing. */
+  #awaiting: UpstreamReason | 'continue' = 'UpstreamOverflow';
   #controller: Dispatcher.DispatchController | undefined;
   #line: Line | undefined;
   #reused = false;
   #answered = false;
   #headSeen = false;
-  /** The client sends its body when the endpoint says 100. */
-  #asking = false;
   #interim = 0;
   #paused = false;
   /** The handler has been told of the end, or wants to hear no more. */
@@ -129,8 +127,7 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
     if (this.#paused) controller.pause();
     if (this.#line !== undefined) this.#reused = this.#line.served++ > 0;
     if (this.#request.body?.awaitsContinue === true) {
-      this.#asking = true;
-      this.#awaiting = 'UpstreamRequestTimeout';
+      this.#awaiting = 'continue';
       this.#await(this.#request.timeouts.responseHeadMs);
     }
   }
@@ -138,7 +135,6 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
   /** The whole request, its body included, was given to the connection: from now on the endpoint's time counts. */
   onRequestSent(): void {
     if (this.#over || this.#headSeen) return;
-    this.#asking = false;
     this.#awaiting = 'UpstreamRequestTimeout';
     this.#await(this.#request.timeouts.responseHeadMs);
   }
@@ -156,10 +152,7 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
       return;
     }
     if (status < 200) {
-      if (status === 100 && this.#asking) {
-        this.#asking = false;
-        this.#unwait();
-      }
+      if (status === 100 && this.#awaiting === 'continue') this.#unwait();
       this.#deadline?.extend();
       if (++this.#interim > MAX_INTERIM) this.#fail(failure('UpstreamProtocolError', 'too many interim responses'));
       else this.#handler.onInformation(status, headers);
@@ -211,9 +204,9 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
   }
 
   expired(): void {
-    // The client did not wait for the endpoint any longer, and sends.
-    if (this.#asking && this.#request.body?.awaitsContinue === false) return;
-    this.#fail(failure(this.#awaiting));
+    if (this.#awaiting !== 'continue') this.#fail(failure(this.#awaiting));
+    // Else the client did not wait for the endpoint any longer, and sends.
+    else if (this.#request.body?.awaitsContinue === true) this.#fail(failure('UpstreamRequestTimeout'));
   }
 
   #fail(error: ProxyError): void {

@@ -28,8 +28,11 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   readonly #handler: UpstreamHandler;
   readonly #maxWaitMs: number;
   readonly #deadline = new Deadline(this);
-  /** What a timeout means now; `resend`: the pause before the request is sent again is over. */
-  #awaiting: UpstreamReason | 'resend' = 'UpstreamOverflow';
+  /**
+   * What a timeout means now; `resend`: the pause before the request is sent again is over; `continue`: the endpoint was asked whether
+   * the body may come, and has said nothing.
+   */
+  #awaiting: UpstreamReason | 'resend' | 'continue' = 'UpstreamOverflow';
   #head: Buffer | undefined;
   #stream: Http2Stream | undefined;
   #upload: Http2Upload | undefined;
@@ -39,8 +42,6 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   #moves = 0;
   #interim = 0;
   #headSeen = false;
-  /** The client sends its body when the endpoint says 100. */
-  #asking = false;
   #paused = false;
   /** The handler has been told of the end, or wants to hear no more. */
   #over = false;
@@ -102,8 +103,7 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
       this.#upload = new Http2Upload(stream, body, timeouts.sendIdleMs, (error) => this.#fail(error));
       this.#upload.start();
       if (body.awaitsContinue) {
-        this.#asking = true;
-        this.#awaiting = 'UpstreamRequestTimeout';
+        this.#awaiting = 'continue';
         this.#deadline.set(timeouts.responseHeadMs);
       }
     }
@@ -113,7 +113,6 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   onSent(): void {
     this.#dropUpload();
     if (this.#over || this.#headSeen) return;
-    this.#asking = false;
     this.#awaiting = 'UpstreamRequestTimeout';
     this.#deadline.set(this.#request.timeouts.responseHeadMs);
   }
@@ -127,10 +126,7 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   }
 
   onInformation(status: number, headers: RawHeaders): void {
-    if (status === 100 && this.#asking) {
-      this.#asking = false;
-      this.#deadline.rest();
-    }
+    if (status === 100 && this.#awaiting === 'continue') this.#deadline.rest();
     this.#deadline.extend();
     if (++this.#interim > MAX_INTERIM) this.#fail(failure('UpstreamProtocolError', 'too many interim responses'));
     else this.#handler.onInformation(status, headers);
@@ -168,10 +164,10 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   }
 
   expired(): void {
-    // The client did not wait for the endpoint any longer, and sends.
-    if (this.#asking && this.#request.body?.awaitsContinue === false) return;
     if (this.#awaiting === 'resend') this.#enqueue();
-    else this.#fail(failure(this.#awaiting));
+    else if (this.#awaiting !== 'continue') this.#fail(failure(this.#awaiting));
+    // Else the client did not wait for the endpoint any longer, and sends.
+    else if (this.#request.body?.awaitsContinue === true) this.#fail(failure('UpstreamRequestTimeout'));
   }
 
   #enqueue(): void {

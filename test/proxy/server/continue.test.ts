@@ -10,11 +10,15 @@ import type { DataPlane, DataPlaneOptions } from '../../support/data-plane.ts';
 import { until } from '../../support/endpoint-call.ts';
 import { REFUSING, rawEndpoint } from '../../support/endpoint-raw.ts';
 import { TRANSPORTS } from '../../support/endpoint-transport.ts';
+import { answers, rawHttp2Endpoint, reset } from '../../support/http2-raw-endpoint.ts';
 import { RawClient, statusOf } from '../../support/raw-client.ts';
 import { field } from '../../support/strict-http1.ts';
 
-/** `willing`: says 100, then how much it got. `unwilling`: 413. `mute`: takes what comes and never says 100. `silent`: nothing at all. */
-type Manner = 'willing' | 'unwilling' | 'mute' | 'silent';
+/**
+ * `willing`: says 100, then how much it got. `unwilling`: 413. `mute`: takes what comes and never says 100. `silent`: nothing at all.
+ * `stuck`: begins to answer when some of the body is there, and stops.
+ */
+type Manner = 'willing' | 'unwilling' | 'mute' | 'silent' | 'stuck';
 
 interface App {
   readonly endpoint: Endpoint;
@@ -35,6 +39,10 @@ const http1 = TRANSPORTS.map(({ name, cluster: { tls }, endpoint }): Kind => ({
     const raw = await rawEndpoint((request, socket) => {
       if (manner === 'unwilling') socket.write('HTTP/1.1 413 No\r\ncontent-length: 2\r\n\r\nno');
       if (manner === 'silent') return;
+      if (manner === 'stuck') {
+        void until(() => request.body.length > 0).then(() => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nearly'));
+        return;
+      }
       if (manner === 'willing' && request.values('expect').length > 0) socket.write('HTTP/1.1 100 Continue\r\n\r\n');
       void until(() => request.complete || socket.destroyed).then(() => {
         if (socket.writable && manner !== 'unwilling') socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n${request.body.length}`);
@@ -62,6 +70,13 @@ const overHttp2: Kind = {
       }
       if (manner === 'willing') stream.additionalHeaders({ ':status': 100 });
       stream.on('data', (chunk: Buffer) => (seen.bytes += chunk.length));
+      if (manner === 'stuck') {
+        stream.once('data', () => {
+          stream.respond({ ':status': 200, 'content-length': '9' });
+          stream.write('early');
+        });
+        return;
+      }
       if (manner !== 'silent') stream.on('end', () => {
         if (stream.destroyed || stream.aborted) return;
         stream.respond({ ':status': 200 });
@@ -89,11 +104,35 @@ async function planeTo(t: ExecutionContext, kind: Kind, endpoints: readonly Endp
 }
 
 const ASK = 'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n';
+const REFUSED_STREAM = 7;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const hears100 = (client: RawClient): Promise<true> => client.until(() => (client.received.toString('latin1').startsWith('HTTP/1.1 100 Continue\r\n\r\n') ? true : undefined));
 const heard100 = (client: RawClient): boolean => client.received.includes('HTTP/1.1 100');
 
 for (const kind of [...http1, overHttp2]) suite(kind);
+
+ava('HTTP/2: a stream that is refused again and again is asked for anew, also when its client no longer waits to be told', async (t) => {
+  const REFUSALS = 4;
+  const app = await rawHttp2Endpoint((stream, connection) => {
+    const nth = connection.streams.size;
+    void until(() => (nth > REFUSALS ? stream.ended : stream.bytes > 0)).then(() => {
+      if (nth > REFUSALS) answers(String(stream.bytes))(stream, connection);
+      else connection.write(reset(stream, REFUSED_STREAM));
+    });
+  });
+  t.teardown(() => app.close());
+  const plane = await planeTo(t, overHttp2, [app.endpoint]);
+  const client = await RawClient.connect(plane.port);
+  client.write(ASK);
+  await until(() => app.streams().length > 0);
+  client.write('he');
+  await until(() => app.streams().length > REFUSALS);
+  client.write('llo');
+  const [message] = await client.responses(1);
+  t.is(statusOf(message!), 200);
+  t.is(message!.body.toString(), '5');
+  client.destroy();
+});
 
 function suite(kind: Kind): void {
   const test = (title: string, run: (t: ExecutionContext) => Promise<void>): void => ava(`${kind.name}: ${title}`, run);
@@ -153,6 +192,19 @@ function suite(kind: Kind): void {
     t.is(statusOf(message!), 504);
     t.is(plane.log[0]?.reason, 'UpstreamRequestTimeout');
     await client.end();
+  });
+
+  test('an answer that stops is late, also if its client began to send unasked and has not come to its end', async (t) => {
+    const app = await kind.start(t, 'stuck');
+    const plane = await planeTo(t, kind, [app.endpoint], { forward: { timeouts: { readIdleMs: 200 } } });
+    const client = await RawClient.connect(plane.port);
+    client.write(ASK);
+    await until(() => app.asked().length > 0);
+    client.write('he');
+    await client.until(() => (client.received.includes('early') ? true : undefined));
+    await until(() => plane.log.length > 0);
+    t.is(plane.log[0]?.reason, 'StreamIdleTimeout');
+    client.destroy();
   });
 
   test('a client that was told to send and does not is late', async (t) => {
