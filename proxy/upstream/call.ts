@@ -15,7 +15,7 @@ export interface UpstreamRequest {
 
 /** `onHead` comes at most once; exactly one of `onEnd` and `onError` comes last. A cut-off answer is always `onError`. */
 export interface UpstreamHandler {
-  /** 1xx other than 101. */
+  /** 1xx other than 101. With 100 it is the handler's to tell the body to `proceed`; until then its client counts as one that waits. */
   onInformation(status: number, headers: RawHeaders): void;
   onHead(status: number, headers: RawHeaders): void;
   onData(chunk: Buffer): void;

@@ -152,7 +152,6 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
       return;
     }
     if (status < 200) {
-      if (status === 100 && this.#awaiting === 'continue') this.#unwait();
       this.#deadline?.extend();
       if (++this.#interim > MAX_INTERIM) this.#fail(failure('UpstreamProtocolError', 'too many interim responses'));
       else this.#handler.onInformation(status, headers);
@@ -205,7 +204,7 @@ class UndiciCall implements UpstreamCall, PoolRequest, Expirable {
 
   expired(): void {
     if (this.#awaiting !== 'continue') this.#fail(failure(this.#awaiting));
-    // Else the client did not wait for the endpoint any longer, and sends.
+    // Else the client was told to send, or did not wait for that any longer.
     else if (this.#request.body?.awaitsContinue === true) this.#fail(failure('UpstreamRequestTimeout'));
   }
 

@@ -126,7 +126,6 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   }
 
   onInformation(status: number, headers: RawHeaders): void {
-    if (status === 100 && this.#awaiting === 'continue') this.#deadline.rest();
     this.#deadline.extend();
     if (++this.#interim > MAX_INTERIM) this.#fail(failure('UpstreamProtocolError', 'too many interim responses'));
     else this.#handler.onInformation(status, headers);
@@ -166,7 +165,7 @@ export class Http2Call implements UpstreamCall, LineUser, StreamUser, Expirable 
   expired(): void {
     if (this.#awaiting === 'resend') this.#enqueue();
     else if (this.#awaiting !== 'continue') this.#fail(failure(this.#awaiting));
-    // Else the client did not wait for the endpoint any longer, and sends.
+    // Else the client was told to send, or did not wait for that any longer.
     else if (this.#request.body?.awaitsContinue === true) this.#fail(failure('UpstreamRequestTimeout'));
   }
 
