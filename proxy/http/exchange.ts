@@ -13,10 +13,8 @@ export interface Client {
   readonly port: number;
   /** The connection's other end; differs from `address` behind a trusted proxy. */
   readonly peerAddress: string;
-  /** True: `peerAddress` is in the listener's `trustedProxies`, or proxies are counted, so what it forwards is believed. */
+  /** True: `peerAddress` is in the listener's `trustedProxies`, or the request came through as many proxies as are counted, so what it forwards is believed. */
   readonly trusted: boolean;
-  /** `Listener.trustedHops`. */
-  readonly hops?: number;
   /** The scheme that the client used: the forwarded one where trusted. */
   readonly scheme: 'http' | 'https';
   /** The port that the client connected to: the forwarded one where trusted. */

@@ -35,7 +35,6 @@ export function clientOfConnection(facts: ConnectionFacts, trust: TrustedProxies
     scheme: facts.encrypted || proxied?.localPort === 443 ? 'https' : 'http',
     localPort: proxied?.localPort ?? (facts.encrypted ? 443 : facts.localPort),
     tls: facts.tls,
-    ...(trust.hops !== undefined && { hops: trust.hops }),
   };
 }
 
@@ -48,8 +47,8 @@ export function plainAddress(address: string): string {
 export function clientOf(client: Client, headers: RawHeaders, trust: TrustedProxies): Client {
   if (!client.trusted) return client;
   const chain = getJoinedField(headers, 'x-forwarded-for');
-  const counted = client.hops === undefined ? undefined : behindHops(chain, client.hops);
-  if (client.hops !== undefined && counted === undefined) return { ...client, trusted: false };
+  const counted = trust.hops === undefined ? undefined : behindHops(chain, trust.hops);
+  if (trust.hops !== undefined && counted === undefined) return { ...client, trusted: false };
   const forwardedScheme = schemeOf(firstItem(getField(headers, 'x-forwarded-proto')));
   const port = forwardedPort(headers);
   if (chain === undefined && forwardedScheme === undefined && port === undefined) return client;
@@ -64,7 +63,6 @@ export function clientOf(client: Client, headers: RawHeaders, trust: TrustedProx
     scheme,
     localPort: port ?? (scheme === client.scheme ? client.localPort : scheme === 'https' ? 443 : 80),
     tls: client.tls,
-    ...(client.hops !== undefined && { hops: client.hops }),
   };
 }
 
@@ -138,12 +136,11 @@ export function requestedAuthority(client: Client, request: Pick<Request, 'autho
 }
 
 /**
- * The id of a request: a trusted peer's X-Request-ID if it is one field of at most 128 visible ASCII characters, else a new one of 32
- * hexadecimal digits.
+ * The id of a request; `client` as `clientOf` tells it. A trusted peer's X-Request-ID if it is one field of at most 128 visible ASCII
+ * characters, else a new one of 32 hexadecimal digits.
  */
-export function requestId(headers: RawHeaders, client: Pick<Client, 'trusted' | 'hops'>): string {
+export function requestId(headers: RawHeaders, client: Pick<Client, 'trusted'>): string {
   if (!client.trusted) return newRequestId();
-  if (client.hops !== undefined && behindHops(getJoinedField(headers, 'x-forwarded-for'), client.hops) === undefined) return newRequestId();
   const sent = getJoinedField(headers, 'x-request-id');
   return sent !== undefined && sent.length <= 128 && VISIBLE.test(sent) ? sent : newRequestId();
 }

@@ -3,10 +3,11 @@ import type { Exchange, Request, ResponseWriter, UpgradeRequest } from '../http/
 import { clientOf, requestId } from '../http/forwarded.ts';
 import type { Peer } from './peer.ts';
 
-export function newExchange({ client, trust }: Peer, request: Request, response: ResponseWriter, upgrade: UpgradeRequest | undefined): Exchange {
+export function newExchange(peer: Peer, request: Request, response: ResponseWriter, upgrade: UpgradeRequest | undefined): Exchange {
+  const client = clientOf(peer.client, request.headers, peer.trust);
   return {
     id: requestId(request.headers, client),
-    client: clientOf(client, request.headers, trust),
+    client,
     request,
     response,
     upgrade,

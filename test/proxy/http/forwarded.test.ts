@@ -65,7 +65,7 @@ test('of a request that did not come through all counted proxies nothing is beli
     const connection = connected('192.0.2.1', trust);
     const client = clientOf(connection, headers, trust);
     t.is(client.trusted, believed);
-    const id = requestId(headers, connection);
+    const id = requestId(headers, client);
     t.is(id === 'mine', believed);
     const seen = told(client, headers, id);
     t.is(seen.get('x-forwarded-proto'), believed ? 'https' : 'http');
