@@ -3,6 +3,7 @@
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage (RESPONSE_FLAGS_LONG)
 import { errors } from 'undici';
 import type { ProxyError } from '../http/exchange.ts';
+import { codeOf } from './causes.ts';
 
 type Kind = Pick<ProxyError, 'side' | 'retry' | 'status'>;
 
@@ -97,11 +98,6 @@ export function outcomeOf(error: ProxyError): 'failure' | 'refused' | 'timeout' 
     default:
       return error.retry === 'if-reused' ? 'cancelled' : 'failure';
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
-  return error.code;
 }
 
 /** The codes that undici uses for answers that are not HTTP, beside its parser's error. */

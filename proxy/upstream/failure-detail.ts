@@ -1,9 +1,8 @@
 // What a person needs to know of a failed try beside its reason: the code that the system, TLS or a parser gave, and its
 // words. It goes into the access log, so nothing of a message and nothing secret may be in it.
+import { causesOf, codeOf } from './causes.ts';
 
 const MAX_CHARACTERS = 200;
-/** An error within an error, as the connector and undici make them. */
-const MAX_DEPTH = 4;
 /** Advice that Node adds for its own command line. */
 const ADVICE = /; if the root CA is installed locally.*$/s;
 const SECRET = /-----BEGIN/;
@@ -17,10 +16,9 @@ export function failureDetail(cause: unknown): string | undefined {
 
 /** The first error of the chain that has a code says more than those around it. */
 function errorText(outermost: Error): string {
-  let error: unknown = outermost;
-  for (let depth = 0; depth < MAX_DEPTH && error instanceof Error; depth++) {
-    if ('code' in error && typeof error.code === 'string') return `${error.code}: ${words(error)}`;
-    error = error.cause;
+  for (const error of causesOf(outermost)) {
+    const code = codeOf(error);
+    if (code !== undefined) return `${code}: ${words(error)}`;
   }
   return words(outermost);
 }
