@@ -17,7 +17,8 @@ export type Locate = (origin: Origin) => Place | undefined;
 const EFFECTS: { readonly [E in Effect]: string } = {
   ObjectRefused: 'the whole object is not served',
   RouteRefused: 'this route is not served',
-  RouteDenied: 'this route answers 503',
+  RouteDenied: 'requests that it routes are answered 503',
+  HostDenied: 'every request to the host is answered 403',
   ValueIgnored: 'the value is ignored',
   DefaultUsed: 'the default is used',
   None: 'nothing changes',

@@ -8,7 +8,7 @@ import type { Origin } from '../../proxy/table/origin.ts';
 import type { ClientCertificates, HostTls, Respond, Route } from '../../proxy/table/route.ts';
 import type { Secret } from '../kube/objects.ts';
 import { hostText } from '../model/assemble.ts';
-import type { Problem } from '../model/problem.ts';
+import type { Effect, Problem } from '../model/problem.ts';
 import type { ClientCertificatesIntent, ConnectionIntent, EncryptionIntent, Said } from '../model/translation.ts';
 import { secretText } from './secrets.ts';
 import type { SecretReader } from './secrets.ts';
@@ -62,10 +62,11 @@ export function isChallenge({ match }: Pick<Route, 'match'>): boolean {
 
 function buildClientCertificates(hostname: string, { value, origin }: Said<ClientCertificatesIntent>, use: SecretUse): Pick<BuiltConnection, 'filter' | 'closed'> & { readonly policy?: ClientCertificates } {
   const closed = (message: string): Pick<BuiltConnection, 'filter' | 'closed'> => {
-    use.problems.push(problem(origin, `${hostText(hostname)}: ${message}; as nobody can be checked, every request is answered 403`));
+    use.problems.push(problem(origin, `${hostText(hostname)}: ${message}; as nobody can be checked, every request is answered 403`, 'HostDenied'));
     return { filter: undefined, closed: origin };
   };
-  if ('wrong' in value) return closed(value.wrong);
+  // Told where it was settled whose wish counts.
+  if ('wrong' in value) return { filter: undefined, closed: origin };
   const { secret, verify, depth, subject, errorPage, passCertificate } = value;
   const settings = { verify, ...(subject !== undefined && { subject }), ...(errorPage !== undefined && { errorPage }), ...(passCertificate && { passCertificate }) };
   const filter = (policy: string): BuiltConnection['filter'] => ({
@@ -92,7 +93,7 @@ function named(settings: Omit<ClientCertificates, 'name'>, verify: string): Clie
 /** Undefined: it cannot be honoured, and a Problem says why. */
 export function buildEncryption({ secret, settings, origin }: EncryptionIntent, use: SecretUse): UpstreamTls | undefined {
   const refused = (message: string): undefined => {
-    use.problems.push(problem(origin, `${message}; as the endpoints cannot be checked, requests are answered 503`));
+    use.problems.push(problem(origin, `${message}; as the endpoints cannot be checked, requests are answered 503`, 'RouteDenied'));
     return undefined;
   };
   const found = find(secret, use);
@@ -122,6 +123,6 @@ function note(secret: string, field: string, notes: readonly string[], { problem
   for (const message of notes) problems.push({ severity: 'warning', reason: 'InvalidCertificateRef', origin: { kind: 'Secret', namespace, name, field }, message, effect: 'None' });
 }
 
-function problem(origin: Origin, message: string): Problem {
-  return { severity: 'error', reason: 'InvalidCertificateRef', origin, message, effect: 'RouteDenied' };
+function problem(origin: Origin, message: string, effect: Effect): Problem {
+  return { severity: 'error', reason: 'InvalidCertificateRef', origin, message, effect };
 }

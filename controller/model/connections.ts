@@ -3,7 +3,7 @@
 import { equal } from '../../proxy/table/equal.ts';
 import { originText } from '../../proxy/table/origin.ts';
 import type { Problem } from './problem.ts';
-import type { ConnectionIntent, Said, Translation } from './translation.ts';
+import type { ClientCertificatesIntent, ConnectionIntent, Said, Translation, Wrong } from './translation.ts';
 
 /** `oldestFirst`: the objects of the hostname. Undefined: none of them wants anything. */
 export function settleConnections(oldestFirst: readonly Translation[], host: string): { readonly connection: ConnectionIntent | undefined; readonly problems: readonly Problem[] } {
@@ -14,9 +14,12 @@ export function settleConnections(oldestFirst: readonly Translation[], host: str
     for (const loser of losers) if (winner !== undefined && !equal(winner.value, loser.value)) problems.push(conflict(host, loser.origin, winner.origin));
     return winner;
   };
+  const asked = wishes.flatMap(({ clientCertificates }) => clientCertificates ?? []);
+  const understood = asked.filter((each, index) => index === 0 || !('wrong' in each.value));
+  for (const { value } of asked) if ('wrong' in value) for (const wrong of value.wrong) problems.push(notUnderstood(host, wrong, asked[0]!));
   const [protocols, ciphers, preferServerCiphers, clientCertificates] = [
     first(wishes.map((wish) => wish.protocols)), first(wishes.map((wish) => wish.ciphers)),
-    first(wishes.map((wish) => wish.preferServerCiphers)), first(wishes.map((wish) => wish.clientCertificates)),
+    first(wishes.map((wish) => wish.preferServerCiphers)), first(understood),
   ];
   // One object that wants it is enough: it cannot be had for a part of a host.
   const passthrough = wishes.find((wish) => wish.passthrough?.value === true)?.passthrough;
@@ -28,6 +31,20 @@ export function settleConnections(oldestFirst: readonly Translation[], host: str
     ...(passthrough !== undefined && { passthrough }),
   };
   return { connection: Object.keys(connection).length === 0 ? undefined : connection, problems };
+}
+
+/** `winner`: whose wish holds for the host. */
+function notUnderstood(host: string, { message, origin }: Wrong, winner: Said<ClientCertificatesIntent>): Problem {
+  const closed = 'wrong' in winner.value;
+  return {
+    severity: 'error',
+    reason: 'InvalidAnnotation',
+    origin,
+    message: closed
+      ? `${message}; as nobody can be checked, every request is answered 403`
+      : `${message}; ${host} asks for client certificates as ${originText(winner.origin)} says, and the routes of this one are denied`,
+    effect: closed ? 'HostDenied' : 'RouteDenied',
+  };
 }
 
 function conflict(host: string, loser: Problem['origin'], winner: Problem['origin']): Problem {

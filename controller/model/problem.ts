@@ -15,5 +15,5 @@ export interface Problem {
   readonly effect: Effect;
 }
 
-/** What was done: the whole object, rule or route is not served; the route answers 503; the value or default is used; nothing changed. */
-export type Effect = 'ObjectRefused' | 'RouteRefused' | 'RouteDenied' | 'ValueIgnored' | 'DefaultUsed' | 'None';
+/** What was done: the whole object, rule or route is not served; its routes answer 503; the whole host answers 403; the value or default is used; nothing changed. */
+export type Effect = 'ObjectRefused' | 'RouteRefused' | 'RouteDenied' | 'HostDenied' | 'ValueIgnored' | 'DefaultUsed' | 'None';

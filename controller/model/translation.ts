@@ -38,9 +38,9 @@ export interface Said<T> {
   readonly origin: Origin;
 }
 
-/** `wrong`: why it cannot be honoured, as a sentence; then the host is closed. */
+/** `wrong`: what of it cannot be honoured, at least one; then the host is closed. */
 export type ClientCertificatesIntent =
-  | { readonly wrong: string }
+  | { readonly wrong: readonly Wrong[] }
   | {
       /** `namespace/name` of the Secret with the authorities. */
       readonly secret: string;
@@ -51,6 +51,12 @@ export type ClientCertificatesIntent =
       readonly errorPage?: string;
       readonly passCertificate?: true;
     };
+
+/** A sentence, and what it is about. */
+export interface Wrong {
+  readonly message: string;
+  readonly origin: Origin;
+}
 
 /** How TLS to endpoints is done, where TLS is spoken. */
 export interface EncryptionIntent {

@@ -58,14 +58,14 @@ test('problems come as text and as json, without control characters', async (t) 
     'shop.yaml:7: error BackendNotFound',
     '  Ingress shop/<script>alert(1)</script> spec.rules[0]',
     '  there is no Service \\u{1b}[31m"x"',
-    '  effect: this route answers 503',
+    '  effect: requests that it routes are answered 503',
     '',
     '1 error, 0 warnings',
     '',
   ].join('\n'));
   t.deepEqual(JSON.parse((await get(port, '/problems', { headers: { accept: 'application/json' } })).body), [{
     file: 'shop.yaml', line: 7, object: 'Ingress shop/<script>alert(1)</script>', field: 'spec.rules[0]', severity: 'error', reason: 'BackendNotFound',
-    message: 'there is no Service \u001b[31m"x"', effect: 'RouteDenied', done: 'this route answers 503',
+    message: 'there is no Service \u001b[31m"x"', effect: 'RouteDenied', done: 'requests that it routes are answered 503',
   }]);
 });
 

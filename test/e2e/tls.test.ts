@@ -64,6 +64,32 @@ test('client certificates by annotation: in with one, out without, and out for a
   await eventually('it is open again', async () => (await ask(fairlead.https, 'a.test', { client: ann })).status === 200);
 });
 
+test('an auth-tls annotation that cannot be understood closes its host, or its routes where an older Ingress asks, and is told once with what clients get', async (t) => {
+  const port = await startBackend(t, 'web');
+  const path = (text: string, name: string): string => ingressOf(name, 'b.test', { annotations: name === 'younger' ? { 'auth-tls-secret': 'clients' } : { 'auth-tls-secret': 'shop/clients' } })
+    .replace('"path":"/"', `"path":"${text}"`).replace('"namespace":"shop"', `"namespace":"shop","creationTimestamp":"2026-0${name === 'older' ? 1 : 2}-01T00:00:00Z"`);
+  const site = documents(
+    service('web'), endpoints('web', port), secretOf('clients', { 'ca.crt': CLIENTS.certPem }),
+    ingressOf('a', 'a.test', { annotations: { 'auth-tls-secret': 'shop/clients', 'auth-tls-match-cn': 'ann', 'auth-tls-pass-certificate-to-upstream': 'yes' } }),
+    ingressOf('beside', 'a.test').replace('"path":"/"', '"path":"/beside"'),
+    path('/', 'older'), path('/younger', 'younger'),
+  );
+  const fairlead = await startFairlead(t, { files: { 'site.yaml': site } });
+  for (const target of ['/', '/beside']) {
+    t.is((await ask(fairlead.https, 'a.test', { client: ann, path: target })).status, 403, target);
+    t.is((await get(fairlead.http, target, { host: 'a.test' })).status, 403, target);
+  }
+  t.is((await ask(fairlead.https, 'b.test', { client: ann })).status, 200);
+  t.is((await ask(fairlead.https, 'b.test', { client: ann, path: '/younger' })).status, 503);
+  t.is((await ask(fairlead.https, 'b.test', { path: '/younger' })).status, 400);
+  const problems = JSON.parse((await get(fairlead.admin, '/problems?output=json')).body) as { readonly object: string; readonly field: string; readonly message: string; readonly done: string }[];
+  t.deepEqual(problems.map(({ object, field, message, done }) => [object, /auth-tls-[a-z-]+/.exec(field)?.[0], message, done]), [
+    ['Ingress shop/a', 'auth-tls-match-cn', 'the value must begin with CN=, and it is "ann"; as nobody can be checked, every request is answered 403', 'every request to the host is answered 403'],
+    ['Ingress shop/a', 'auth-tls-pass-certificate-to-upstream', 'the value must be true or false, and it is "yes"; as nobody can be checked, every request is answered 403', 'every request to the host is answered 403'],
+    ['Ingress shop/younger', 'auth-tls-secret', 'the value must be namespace/name of a Secret, and it is "clients"; host "b.test" asks for client certificates as Ingress shop/older metadata.annotations[nginx.ingress.kubernetes.io/auth-tls-secret] says, and the routes of this one are denied', 'requests that it routes are answered 503'],
+  ]);
+});
+
 test('endpoints are shown a certificate and checked as annotated', async (t) => {
   const shown: string[] = [];
   const own = issue(CA, 'web', { names: ['web.shop.svc'] });

@@ -17,10 +17,15 @@ export function annotate(ingress: Ingress, translation: Translation): Translatio
   const effects = GROUPS.map((group) => group.effect(reading.annotations));
   const problems = [...translation.problems, ...reading.problems, ...unread];
   if (unread.some(({ effect }) => effect === 'ObjectRefused')) return { ...translation, hosts: [], tls: [], problems };
-  const denied = reading.denied() || unread.some(({ effect }) => effect === 'RouteDenied');
   // What holds for whole hosts holds for the routes of others, too: it stays when the routes of this one are denied.
-  const changes = [...effects.filter((effect) => effect !== undefined), ...(denied ? [denyEveryRoute] : [])];
-  return { ...changes.reduce((changed, change) => change(changed), translation), problems };
+  const changed = effects.filter((effect) => effect !== undefined).reduce((before, change) => change(before), translation);
+  const denied = reading.denied() || unread.some(({ effect }) => effect === 'RouteDenied') || cannotCheckClients(changed);
+  return { ...(denied ? denyEveryRoute(changed) : changed), problems };
+}
+
+/** Its hosts are closed, but where an older Ingress says who may come, and that must not be less than what this one meant to say. */
+function cannotCheckClients({ connection }: Translation): boolean {
+  return connection?.clientCertificates !== undefined && 'wrong' in connection.clientCertificates.value;
 }
 
 const DENIED: Respond = { type: 'Respond', status: 503, body: '', reason: 'RouteDenied' };

@@ -19,6 +19,8 @@ export type IfInvalid = 'default' | 'deny';
 export interface Annotations {
   /** The value's meaning; undefined if the annotation is absent or bad. */
   read<T>(name: string, parse: Parser<T>, ifInvalid: IfInvalid): T | undefined;
+  /** The same for a group that tells itself what a bad value does. `wrong` is a sentence. */
+  look<T>(name: string, parse: Parser<T>): { readonly value: T } | { readonly wrong: string } | undefined;
   /** True: the annotation is there and says something, good or bad. */
   has(name: string): boolean;
   /** Where a name was written, for a group's own Problems. */
@@ -38,24 +40,30 @@ export interface Reading {
 export function readingOf(ingress: Ingress): Reading {
   const problems: Problem[] = [];
   const written = (name: string) => findKey(ingress.metadata.annotations, name);
+  const origin = (name: string): Origin => annotationOrigin(ingress, written(name) ?? PREFIXES[0] + name);
+  const look: Annotations['look'] = (name, parse) => {
+    const key = written(name);
+    if (key === undefined) return undefined;
+    const text = ingress.metadata.annotations.get(key)!;
+    const parsed = parse(text);
+    return 'value' in parsed ? parsed : { wrong: `the value ${parsed.wrong}, and it is ${seen(text)}` };
+  };
   const annotations: Annotations = {
     read: (name, parse, ifInvalid) => {
-      const key = written(name);
-      if (key === undefined) return undefined;
-      const text = ingress.metadata.annotations.get(key)!;
-      const parsed = parse(text);
-      if ('value' in parsed) return parsed.value;
+      const parsed = look(name, parse);
+      if (parsed === undefined || 'value' in parsed) return parsed?.value;
       problems.push({
         severity: ifInvalid === 'deny' ? 'error' : 'warning',
         reason: 'InvalidAnnotation',
-        origin: annotationOrigin(ingress, key),
-        message: `the value ${parsed.wrong}, and it is ${seen(text)}`,
+        origin: origin(name),
+        message: parsed.wrong,
         effect: ifInvalid === 'deny' ? 'RouteDenied' : 'DefaultUsed',
       });
       return undefined;
     },
+    look,
     has: (name) => written(name) !== undefined,
-    origin: (name) => annotationOrigin(ingress, written(name) ?? PREFIXES[0] + name),
+    origin,
     report: (problem) => problems.push(problem),
   };
   return { annotations, problems, denied: () => problems.some(({ effect }) => effect === 'RouteDenied') };

@@ -1,7 +1,7 @@
 // `auth-tls-*`: client certificates for whole hosts. Whatever is wrong with one of these closes the hosts of the Ingress, since
 // somebody meant to keep others out: a typing error must not let them in.
 import { RE2JS } from 're2js';
-import type { ClientCertificatesIntent } from '../../model/translation.ts';
+import type { ClientCertificatesIntent, Wrong } from '../../model/translation.ts';
 import type { Annotations } from './annotations.ts';
 import { secretIn, withConnection } from './connection.ts';
 import type { AnnotationGroup } from './group.ts';
@@ -42,11 +42,13 @@ function reportIdle(annotations: Annotations, name: string): void {
 }
 
 function readAll(annotations: Annotations): ClientCertificatesIntent {
-  const bad: string[] = [];
+  const wrong: Wrong[] = [];
+  // What it does is told with the hosts: there an older Ingress may decide.
   const read = <T>(name: string, parse: Parser<T>): T | undefined => {
-    const value = annotations.read(name, parse, 'deny');
-    if (value === undefined && isWritten(annotations, name)) bad.push(name);
-    return value;
+    const parsed = annotations.look(name, parse);
+    if (parsed === undefined || 'value' in parsed) return parsed?.value;
+    wrong.push({ message: parsed.wrong, origin: annotations.origin(name) });
+    return undefined;
   };
   const secret = read(SECRET, secretIn(annotations.origin(SECRET)));
   const subject = read('auth-tls-match-cn', commonName);
@@ -54,7 +56,7 @@ function readAll(annotations: Annotations): ClientCertificatesIntent {
   const errorPage = annotations.read('auth-tls-error-page', page, 'default');
   const verify = annotations.read('auth-tls-verify-client', oneOf('on', 'off', 'optional', 'optional_no_ca'), 'default') ?? 'on';
   const depth = annotations.read('auth-tls-verify-depth', int, 'default') ?? DEFAULT_DEPTH;
-  if (secret === undefined || bad.length > 0) return { wrong: `${bad.join(' and ')} cannot be understood` };
+  if (secret === undefined || wrong.length > 0) return { wrong };
   return {
     secret,
     verify: MODES[verify],
