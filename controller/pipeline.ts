@@ -13,7 +13,7 @@ import { annotate } from './dialects/ingress-nginx/annotate.ts';
 import { Certificates } from './dialects/ingress/certificates.ts';
 import { Ingresses } from './dialects/ingress/ingresses.ts';
 import { translateIngress } from './dialects/ingress/translate.ts';
-import type { Kind, Service } from './kube/objects.ts';
+import type { Kind, ObjectOf, Refused, Service } from './kube/objects.ts';
 import { KINDS } from './kube/state.ts';
 import type { Change, KubeState } from './kube/state.ts';
 import { assembleHost } from './model/assemble.ts';
@@ -81,7 +81,7 @@ export class Pipeline {
   readonly #serviceUsers = new Dependents();
   /** Hostname → upstreams that its routes lead to. */
   readonly #upstreamUsers = new Dependents();
-  readonly #services = new Map<string, Service>();
+  readonly #services = new Map<string, Service | Refused>();
   /** By `Certificate.name`. */
   readonly #staples = new Map<string, OcspStaple>();
   #state: KubeState | undefined;
@@ -111,7 +111,7 @@ export class Pipeline {
     const hostnames = this.#ingresses.update(state, changed?.Ingress, changed === undefined || changed.IngressClass.size > 0);
     for (const key of this.#changedServices(state, changed?.Service)) for (const hostname of this.#serviceUsers.usersOf(key)) hostnames.add(hostname);
     for (const key of this.#upstreams.takeChanged()) for (const hostname of this.#upstreamUsers.usersOf(key)) hostnames.add(hostname);
-    const certified = this.#certificates.update(state.objects.Secret, changed?.Secret);
+    const certified = this.#certificates.update(named(state, 'Secret'), changed?.Secret);
     if (first || certified.byDefault) this.#updateListeners(state);
     for (const hostname of certified.hostnames) hostnames.add(hostname);
     // A default backend needs a place even while no Ingress asks for requests to unknown hosts.
@@ -138,8 +138,8 @@ export class Pipeline {
 
   /** Services that appeared, went, or changed in a way that routes notice; `changed` undefined: any may have. */
   #changedServices(state: KubeState, changed: ReadonlySet<string> | undefined): string[] {
-    const services = state.objects.Service;
-    const keys = changed ?? new Set([...services.keys(), ...this.#services.keys()]);
+    const services = named(state, 'Service');
+    const keys = changed ?? new Set([...state.objects.Service.keys(), ...state.refused.Service.keys(), ...this.#services.keys()]);
     return [...keys].filter((key) => {
       const before = this.#services.get(key);
       const now = services.get(key);
@@ -151,7 +151,7 @@ export class Pipeline {
 
   #updateListeners(state: KubeState): void {
     const { defaultSslCertificate, selfSigned, listeners } = this.#settings;
-    const { certificate, problems } = this.#certificates.chooseDefault(defaultSslCertificate, selfSigned, state.objects.Secret);
+    const { certificate, problems } = this.#certificates.chooseDefault(defaultSslCertificate, selfSigned, named(state, 'Secret'));
     for (const listener of listeners) {
       const tls = listener.protocol === 'HTTPS' ? { tls: { minVersion: 'TLSv1.2' as const, ...listener.tls, defaultCertificate: certificate } } : {};
       this.#table.put('listeners', `listener/${listener.name}`, { ...listener, ...tls });
@@ -171,22 +171,24 @@ export class Pipeline {
   #updateHost(hostname: string, state: KubeState): readonly Problem[] {
     const key = `${this.#listenerNames.join('+')}/${hostname}`;
     const model = this.#modelOf(hostname);
-    const { certificate, problems } = this.#certificates.choose(hostname, model?.tls, state.objects.Secret);
+    const secrets = named(state, 'Secret');
+    const services = named(state, 'Service');
+    const { certificate, problems } = this.#certificates.choose(hostname, model?.tls, secrets);
     if (model === undefined) {
       this.#table.remove('virtualHosts', key);
       this.#clusters.use(hostname, new Map());
       this.#serviceUsers.set(hostname, new Set());
       this.#upstreamUsers.set(hostname, new Set());
-      this.#certificates.use(hostname, new Set(), new Map(), state.objects.Secret);
+      this.#certificates.use(hostname, new Set(), new Map(), secrets);
       return [];
     }
     const built = buildHost(key, model, {
       listeners: this.#listenerNames,
       defaultBackend: this.#defaultBackend,
       certificate,
-      service: (service) => state.objects.Service.get(service),
+      service: (service) => services.get(service),
       upstream: (upstream) => this.#upstreams.settings(upstream),
-      secret: (secret) => state.objects.Secret.get(secret),
+      secret: (secret) => secrets.get(secret),
       secretReader: this.#secretReader,
       hsts: this.#settings.hsts,
       passthrough: this.#settings.sslPassthrough ?? true,
@@ -195,7 +197,7 @@ export class Pipeline {
     this.#clusters.use(hostname, built.clusters);
     this.#serviceUsers.set(hostname, built.services);
     this.#upstreamUsers.set(hostname, built.upstreams);
-    this.#certificates.use(hostname, built.secrets, built.certificates, state.objects.Secret);
+    this.#certificates.use(hostname, built.secrets, built.certificates, secrets);
     return [...problems, ...built.problems];
   }
 
@@ -205,6 +207,11 @@ export class Pipeline {
     if (contributions.length > 0) return assembleHost(hostname, contributions);
     return hostname === '*' && this.#defaultBackend !== undefined ? onlyDefaultBackend(this.#defaultBackend) : undefined;
   }
+}
+
+/** The objects of a kind by `namespace/name`, as those see them who are named one: what was refused is there, too. */
+function named<K extends Kind>({ objects, refused }: KubeState, kind: K): { get(key: string): ObjectOf<K> | Refused | undefined } {
+  return { get: (key) => objects[kind].get(key) ?? refused[kind].get(key) };
 }
 
 function keysByKind(changes: readonly Change[]): ChangedKeys {

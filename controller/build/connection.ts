@@ -6,8 +6,9 @@ import type { UpstreamTls } from '../../proxy/table/cluster.ts';
 import type { FilterSpec } from '../../proxy/table/filter.ts';
 import type { Origin } from '../../proxy/table/origin.ts';
 import type { ClientCertificates, HostTls, Respond, Route } from '../../proxy/table/route.ts';
-import type { Secret } from '../kube/objects.ts';
+import type { Refused, Secret } from '../kube/objects.ts';
 import { hostText } from '../model/assemble.ts';
+import { missingText } from '../model/missing.ts';
 import type { Effect, Problem } from '../model/problem.ts';
 import type { ClientCertificatesIntent, ConnectionIntent, EncryptionIntent, Said } from '../model/translation.ts';
 import { secretText } from './secrets.ts';
@@ -17,7 +18,7 @@ import type { SecretReader } from './secrets.ts';
 export interface SecretUse {
   readonly reader: SecretReader;
   /** By `namespace/name`. */
-  secret(key: string): Secret | undefined;
+  secret(key: string): Secret | Refused | undefined;
   readonly secrets: Set<string>;
   readonly certificates: Map<string, Certificate>;
   readonly problems: Problem[];
@@ -74,7 +75,7 @@ function buildClientCertificates(hostname: string, { value, origin }: Said<Clien
     challenge: { type: 'client-certificate', config: { policy, ...settings, clearText: true } },
   });
   const found = find(secret, use);
-  if (found === undefined) return closed(`there is no ${secretText(secret)}`);
+  if (found === undefined || 'refused' in found) return closed(missingText('Secret', secret, found));
   const authorities = use.reader.authorities(found);
   if ('wrong' in authorities) return closed(`${secretText(secret)} ${authorities.wrong}`);
   note(secret, 'data[ca.crt]', authorities.notes, use);
@@ -97,7 +98,7 @@ export function buildEncryption({ secret, settings, origin }: EncryptionIntent, 
     return undefined;
   };
   const found = find(secret, use);
-  if (found === undefined) return refused(`there is no ${secretText(secret)}`);
+  if (found === undefined || 'refused' in found) return refused(missingText('Secret', secret, found));
   const client = use.reader.certificate(found);
   if ('wrong' in client) return refused(`${secretText(secret)} ${client.wrong}`);
   // Without authorities of its own, what is verified is verified with those of the system.
@@ -113,7 +114,7 @@ export function buildEncryption({ secret, settings, origin }: EncryptionIntent, 
   };
 }
 
-function find(key: string, use: SecretUse): Secret | undefined {
+function find(key: string, use: SecretUse): Secret | Refused | undefined {
   use.secrets.add(key);
   return use.secret(key);
 }

@@ -4,7 +4,7 @@ import { compareRoutes } from '../../proxy/match/precedence.ts';
 import type { Certificate } from '../../proxy/table/certificate.ts';
 import type { FilterSpec } from '../../proxy/table/filter.ts';
 import type { Action, HostPassthrough, Route, VirtualHost, WeightedCluster } from '../../proxy/table/route.ts';
-import type { Secret, Service } from '../kube/objects.ts';
+import type { Refused, Secret, Service } from '../kube/objects.ts';
 import { hostText } from '../model/assemble.ts';
 import type { HostModel } from '../model/assemble.ts';
 import type { Problem } from '../model/problem.ts';
@@ -26,11 +26,11 @@ export interface HostContext {
   /** `Certificate.name`; undefined: the default certificate. */
   readonly certificate: string | undefined;
   /** By `namespace/name`. */
-  service(key: string): Service | undefined;
+  service(key: string): Service | Refused | undefined;
   /** By `upstreamKey`. */
   upstream(key: string): UpstreamSettings;
   /** By `namespace/name`. */
-  secret(key: string): Secret | undefined;
+  secret(key: string): Secret | Refused | undefined;
   readonly secretReader: SecretReader;
   /** Value of Strict-Transport-Security for hosts with a certificate; undefined: it is not sent. */
   readonly hsts: string | undefined;

@@ -87,7 +87,8 @@ export class Claims<C extends Claim> {
     const current = this.#store.objects[kind].get(key);
     const next = claims[0]?.object ?? current ?? claims.find((claim) => claim.object !== undefined)?.object;
     // An equal object keeps its identity, by which others remember what they made of it.
-    if (next === undefined || next === current || isDeepStrictEqual(next, current)) return undefined;
+    if (next === undefined) return this.#store.refuse(kind, key, claims[0]!.problems);
+    if (next === current || isDeepStrictEqual(next, current)) return undefined;
     return this.#store.put(next);
   }
 }

@@ -135,6 +135,11 @@ export type KubeObject = Ingress | IngressClass | Service | EndpointSlice | Endp
 export type Kind = KubeObject['kind'];
 export type ObjectOf<K extends Kind> = Extract<KubeObject, { readonly kind: K }>;
 
+/** An object that is there and of which no version could be taken. `refused`: why, as the first of its Problems says it. */
+export interface Refused {
+  readonly refused: string;
+}
+
 /** `namespace/name`, or the name with a leading slash for objects without namespace: never a bare user's word. */
 export function objectKey(metadata: Pick<Metadata, 'namespace' | 'name'>): string {
   return `${metadata.namespace}/${metadata.name}`;

@@ -219,11 +219,14 @@ export class KubeSource implements Source {
 
   /** The object is as it arrived, gone, or out of view: what that changes in the state. */
   #put(kind: Kind, key: string, now: Arrived | undefined): Change[] {
-    const known = this.#store.objects[kind].get(key);
-    const object = kind === 'Ingress' && !this.#counts(key) ? undefined : now?.object;
-    if (object === known) return [];
-    const change = object === undefined ? this.#store.remove(kind, key) : this.#store.put(object);
+    const seen = kind === 'Ingress' && !this.#counts(key) ? undefined : now;
+    const change = this.#change(kind, key, seen);
     return change === undefined ? [] : [change];
+  }
+
+  #change(kind: Kind, key: string, now: Arrived | undefined): Change | undefined {
+    if (now?.object !== undefined) return now.object === this.#store.objects[kind].get(key) ? undefined : this.#store.put(now.object);
+    return now === undefined || now.problems.length === 0 ? this.#store.remove(kind, key) : this.#store.refuse(kind, key, now.problems);
   }
 
   #counts(ingressKey: string): boolean {

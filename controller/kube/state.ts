@@ -3,16 +3,18 @@
 import type { Problem } from '../model/problem.ts';
 import type { Origin } from '../../proxy/table/origin.ts';
 import { objectKey } from './objects.ts';
-import type { Kind, KubeObject, ObjectOf } from './objects.ts';
+import type { Kind, KubeObject, ObjectOf, Refused } from './objects.ts';
 
 export const KINDS: readonly Kind[] = ['Ingress', 'IngressClass', 'Service', 'EndpointSlice', 'Endpoints', 'Secret', 'ConfigMap', 'Namespace'];
 
 /** Read side. Maps are keyed by `objectKey`. */
 export interface KubeState {
   readonly objects: { readonly [K in Kind]: ReadonlyMap<string, ObjectOf<K>> };
+  /** Keyed likewise; nothing is in both. */
+  readonly refused: { readonly [K in Kind]: ReadonlyMap<string, Refused> };
 }
 
-/** One object that appeared, changed or went. */
+/** One object that appeared, changed, was refused, or went. */
 export interface Change {
   readonly kind: Kind;
   readonly key: string;
@@ -42,16 +44,28 @@ export class KubeStore implements KubeState {
     ConfigMap: new Map(),
     Namespace: new Map(),
   };
+  readonly refused = Object.fromEntries(KINDS.map((kind) => [kind, new Map()])) as { readonly [K in Kind]: Map<string, Refused> };
 
   /** Adds or replaces. */
   put(object: KubeObject): Change {
     const key = objectKey(object.metadata);
+    this.refused[object.kind].delete(key);
     (this.objects[object.kind] as Map<string, KubeObject>).set(key, object);
     return { kind: object.kind, key };
   }
 
+  /** It is there, and `problems` (at least one) are why there is no version of it to go on with. Undefined: that was known. */
+  refuse(kind: Kind, key: string, problems: readonly Problem[]): Change | undefined {
+    const [{ origin: { field }, message }] = problems as readonly [Problem];
+    const refused = field === undefined ? message : `${field}: ${message}`;
+    const known = this.refused[kind].get(key)?.refused === refused;
+    this.refused[kind].set(key, { refused });
+    return this.objects[kind].delete(key) || !known ? { kind, key } : undefined;
+  }
+
   /** Undefined: there was no such object. */
   remove(kind: Kind, key: string): Change | undefined {
-    return this.objects[kind].delete(key) ? { kind, key } : undefined;
+    const there = [this.objects[kind].delete(key), this.refused[kind].delete(key)];
+    return there.includes(true) ? { kind, key } : undefined;
   }
 }

@@ -1,7 +1,8 @@
 // From a Service and a port, as a user names them, to the one port that is meant and the cluster that stands for it.
 import { createHash } from 'node:crypto';
 import type { Cluster, LoadBalancer, UpstreamTls } from '../../proxy/table/cluster.ts';
-import type { Service, ServicePort } from '../kube/objects.ts';
+import type { Refused, Service, ServicePort } from '../kube/objects.ts';
+import { missingText } from './missing.ts';
 import { seen } from './seen.ts';
 import type { BackendRef, ConnectionProfile, UpstreamSettings } from './translation.ts';
 
@@ -26,10 +27,10 @@ export const CLUSTER_DEFAULTS: ClusterDefaults = { loadBalancer: { type: 'RoundR
 
 export type Resolution = { readonly cluster: ClusterRef } | { readonly missing: string; readonly hint?: string };
 
-/** Finds what a backend means. `service` is undefined when there is no such Service; `upstream` is what holds for the backend, whoever said it. */
-export function resolveBackend(backend: BackendRef, service: Service | undefined, upstream: UpstreamSettings): Resolution {
+/** Finds what a backend means. `service` is undefined when there is no such Service, and says why where it was refused; `upstream` is what holds for the backend, whoever said it. */
+export function resolveBackend(backend: BackendRef, service: Service | Refused | undefined, upstream: UpstreamSettings): Resolution {
   const key = `${backend.namespace}/${backend.service}`;
-  if (service === undefined) return { missing: `there is no Service ${seen(key)}` };
+  if (service === undefined || 'refused' in service) return { missing: missingText('Service', key, service) };
   const port = findPort(service, backend.port);
   if (port !== undefined) return { cluster: { name: clusterName(key, port.port, backend.profile, upstream), service: key, port, profile: backend.profile, upstream } };
   const ports = service.ports.filter(isTcp);
@@ -97,7 +98,8 @@ const APP_PROTOCOLS: ReadonlyMap<string, Pick<Cluster, 'protocol' | 'tls'>> = ne
 ]);
 
 /** True: nothing that `resolveBackend` reads differs, so that hosts which use the Service need not be built again. Its clusters always are. */
-export function sameForRouting(a: Service, b: Service): boolean {
+export function sameForRouting(a: Service | Refused, b: Service | Refused): boolean {
+  if ('refused' in a || 'refused' in b) return false;
   return a.type === b.type && JSON.stringify(a.ports) === JSON.stringify(b.ports);
 }
 

@@ -85,6 +85,20 @@ test('check prints every problem with file, line, object, field, message, effect
   t.true(json.every(({ file, line, reason }) => file.endsWith('.yaml') && line >= 1 && reason !== ''));
 });
 
+test('check says of a Secret or Service that was refused that it is there, and why it is of no use to who names it', async (t) => {
+  const secret = 'apiVersion: v1\nkind: Secret\nmetadata: {name: cert, namespace: shop}\ndata: {tls.crt: "no base64!", tls.key: ""}\n';
+  const wrong = service('web').replace('"port":80', '"port":"eighty"');
+  const named = ingress('web', { tls: 'cert' }).replace('"name":"web"', '"annotations":{"nginx.ingress.kubernetes.io/auth-tls-secret":"shop/cert"},"name":"web"');
+  const dir = temporaryFolder(t, { 'site.yaml': documents(named, secret, wrong) });
+  const { stdout } = await runCli(['check', dir, '--default-ssl-certificate', 'shop/cert']);
+  const why = 'Secret "shop/cert" is refused \\(data\\[tls\\.crt\\]: found a string of 10 characters; it must be base64 [^)]*\\)[^)]*\\)';
+  t.regex(stdout, new RegExp(`Ingress shop/web spec\\.tls\\[0\\]\\.secretName\\n  host "shop\\.example\\.com": ${why}; the default certificate is served\\n`));
+  t.regex(stdout, new RegExp(`Flag --default-ssl-certificate\\n  ${why}; a self-signed certificate is served\\n`));
+  t.regex(stdout, new RegExp(`auth-tls-secret\\]\\n  host "shop\\.example\\.com": ${why}; as nobody can be checked, every request is answered 403\\n`));
+  t.regex(stdout, /backend\.service\n {2}Service "shop\/web" is refused \(spec\.ports\[0\]\.port: found "eighty"; it must be [^)]*\); requests are answered 503\n/);
+  t.notRegex(stdout, /there is no (?:Secret|Service)|no base64!/);
+});
+
 test('a manifest cannot write control characters to the terminal of whoever checks it', async (t) => {
   const dir = temporaryFolder(t, { 'a.yaml': ingress('web', { host: 'evil\u001b[2Jhost' }) });
   const { stdout } = await runCli(['check', dir]);

@@ -289,6 +289,24 @@ test('a broken object that never was in force is refused, and one that is broken
   t.is(path('web'), '/a');
 });
 
+test('what is refused is known to be there, and what is repaired or deleted no longer counts as refused', async (t) => {
+  const { source, calls, until, write } = await setup(t, { 'a.yaml': ingress('web', 'no-slash') });
+  const refused = (): string[] => [...source.state.refused.Ingress].map(([key, { refused: why }]) => `${key} ${why}`);
+  t.regex(refused().join(), /^shop\/web spec\.rules\[0\]\.http\.paths\[0\]\.path: /);
+  write('a.yaml', ingress('web', '/a'));
+  await until(() => source.state.objects.Ingress.has('shop/web'));
+  t.deepEqual(refused(), []);
+  write('a.yaml', ingress('web', 'no-slash'));
+  await until(() => source.problems().length === 1);
+  t.deepEqual(refused(), [], 'the last good version goes on');
+  write('a.yaml', ingress('other', 'no-slash'));
+  await until(() => refused().some((text) => text.startsWith('shop/other ')));
+  t.deepEqual(calls.flat().map(({ key }) => key), ['shop/web', 'shop/web', 'shop/other']);
+  write('a.yaml', ingress('third'));
+  await until(() => source.state.objects.Ingress.has('shop/third'));
+  t.deepEqual(refused(), []);
+});
+
 test('a deleted file takes its objects with it, and the next place of an object comes into force', async (t) => {
   const { folder, source, path, until, calls } = await setup(t, { 'a.yaml': `${ingress('web', '/a')}---\n${ingress('other')}`, 'b.yaml': ingress('web', '/b') });
   unlinkSync(join(folder, 'a.yaml'));

@@ -201,3 +201,25 @@ test('a version that does not decode leaves the one before in force, with a Prob
   await cluster.admin.call('DELETE', '/apis/networking.k8s.io/v1/namespaces/shop/ingresses/web');
   await until('it is gone, and its Problem with it', () => source.state.objects.Ingress.size === 0 && source.problems().length === 0);
 });
+
+test('a Secret that does not decode is known to be there, until it is repaired, gone, or nobody wants it any more', async (t) => {
+  const cluster = await Cluster.start('test server');
+  t.teardown(() => cluster.stop());
+  await cluster.admin.apply(ingress('tls', 'tls.example', 'web', { secretName: 'tls' }));
+  const { source, started, changes } = await follow(t, cluster);
+  await started;
+  const write = (data: string): unknown => cluster.server.write({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'tls', namespace: 'shop' }, type: 'Opaque', data: { 'tls.crt': data } });
+  write('%');
+  await until('it is told', () => changes.includes('Secret shop/tls'));
+  t.regex(source.state.refused.Secret.get('shop/tls')?.refused ?? '', /^data\[tls\.crt\]: found a string of 1 characters; it must be base64/);
+  changes.length = 0;
+  write('eA==');
+  await until('it is repaired', () => source.state.objects.Secret.has('shop/tls'));
+  t.deepEqual([source.state.refused.Secret.size, changes.length], [0, 1]);
+  await cluster.admin.call('DELETE', '/api/v1/namespaces/shop/secrets/tls');
+  await until('it is gone', () => !source.state.objects.Secret.has('shop/tls'));
+  write('%');
+  await until('it is refused again', () => source.state.refused.Secret.has('shop/tls'));
+  await cluster.admin.remove(ingress('tls', '', ''));
+  await until('nobody wants it', () => source.state.refused.Secret.size === 0);
+});

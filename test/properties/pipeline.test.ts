@@ -6,6 +6,7 @@ import { selfSigned } from '../../certs/self-signed.ts';
 import type { KubeObject } from '../../controller/kube/objects.ts';
 import { KubeStore } from '../../controller/kube/state.ts';
 import type { Change } from '../../controller/kube/state.ts';
+import type { Problem } from '../../controller/model/problem.ts';
 import { Pipeline } from '../../controller/pipeline.ts';
 import type { DnsAnswers, PipelineResult, PipelineSettings } from '../../controller/pipeline.ts';
 import { compileTable } from '../../proxy/match/compile.ts';
@@ -90,10 +91,11 @@ const secret = fc.record({ name, namespace, certificate: from(...CERTIFICATES) }
 
 const object: fc.Arbitrary<KubeObject> = fc.oneof({ weight: 4, arbitrary: ingress }, { weight: 3, arbitrary: service }, { weight: 3, arbitrary: slice }, endpoints, ingressClass, secret);
 
-type Step = { readonly put: KubeObject } | { readonly remove: number } | { readonly answer: string; readonly addresses: readonly string[] };
+type Step = { readonly put: KubeObject } | { readonly remove: number } | { readonly refuse: number; readonly why: string } | { readonly answer: string; readonly addresses: readonly string[] };
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: object.map((put) => ({ put })) },
   { weight: 2, arbitrary: fc.nat().map((remove) => ({ remove })) },
+  fc.record({ refuse: fc.nat(), why: from('one thing is wrong', 'another thing is wrong') }),
   fc.record({ answer: from('one.test', 'two.test'), addresses: some(from('203.0.113.1', '203.0.113.2', '127.0.0.1'), 2) }),
 );
 
@@ -133,9 +135,12 @@ function apply(store: KubeStore, dns: Map<string, { readonly addresses: readonly
     return [];
   }
   const all = Object.values(store.objects).flatMap((map) => [...map.values()] as KubeObject[]);
-  const victim = all[one.remove % Math.max(1, all.length)];
+  const victim = all[('remove' in one ? one.remove : one.refuse) % Math.max(1, all.length)];
   if (victim === undefined) return [];
-  const change = store.remove(victim.kind, `${victim.metadata.namespace}/${victim.metadata.name}`);
+  const { namespace: in_, name: called } = victim.metadata;
+  const key = `${in_}/${called}`;
+  const why = (message: string): Problem => ({ severity: 'error', reason: 'InvalidObject', origin: { kind: victim.kind, namespace: in_, name: called }, message, effect: 'ObjectRefused' });
+  const change = 'remove' in one ? store.remove(victim.kind, key) : store.refuse(victim.kind, key, [why(one.why)]);
   return change === undefined ? [] : [change];
 }
 

@@ -3,8 +3,9 @@
 import { covers, parseCertificate } from '../../../certs/parse.ts';
 import type { Certificate } from '../../../proxy/table/certificate.ts';
 import type { Origin } from '../../../proxy/table/origin.ts';
-import type { Secret } from '../../kube/objects.ts';
+import type { Refused, Secret } from '../../kube/objects.ts';
 import { hostText } from '../../model/assemble.ts';
+import { missingText } from '../../model/missing.ts';
 import type { Problem } from '../../model/problem.ts';
 import { seen } from '../../model/seen.ts';
 import type { TlsIntent } from '../../model/translation.ts';
@@ -29,7 +30,8 @@ export type SecretCertificate =
   | { readonly problems: readonly string[] };
 
 /** Undefined: there is no such Secret. */
-export type ReadSecret = (key: string) => SecretCertificate | undefined;
+export type ReadSecret = (key: string) => Read | undefined;
+type Read = SecretCertificate | Refused;
 
 /**
  * `tls`: the section of the oldest Ingress of the hostname that has one. The entry that lists the hostname decides; if none does, the first certificate
@@ -47,7 +49,7 @@ export function chooseCertificate(hostname: string, tls: readonly TlsIntent[], r
     if (parsed !== undefined && 'certificate' in parsed && wrong === undefined) {
       return { served: { secret, certificate: parsed.certificate }, secrets, problems: notesOf(parsed, secret) };
     }
-    const found = { origin, wrong: wrong ?? '', kept: parsed !== undefined && before?.secret === secret };
+    const found = { origin, wrong: wrong ?? '', kept: isHeld(parsed) && before?.secret === secret };
     if (failure === undefined || (found.kept && !failure.kept)) failure = found;
   }
   if (failure === undefined) return { served: undefined, secrets, problems: [] };
@@ -90,28 +92,33 @@ export function chooseDefault(secret: string | undefined, read: ReadSecret, befo
   if (secret === undefined) return { served: undefined, secrets: new Set(), problems: [] };
   const secrets = new Set([secret]);
   const parsed = read(secret);
-  const stepBack = parsed !== undefined && isStepBack(parsed, secret, before);
+  const stepBack = isHeld(parsed) && isStepBack(parsed, secret, before);
   if (parsed !== undefined && 'certificate' in parsed && !stepBack) {
     return { served: { secret, certificate: parsed.certificate }, secrets, problems: notesOf(parsed, secret) };
   }
-  const served = parsed === undefined ? undefined : before;
+  const served = isHeld(parsed) ? before : undefined;
   const problem: Problem = {
     severity: 'error',
     reason: 'InvalidCertificateRef',
     origin: { kind: 'Flag', namespace: '', name: '--default-ssl-certificate' },
-    message: `${parsed === undefined ? noSecret(secret) : 'problems' in parsed ? unusable(parsed, secret) : expired(secret)}; ${served === undefined ? 'a self-signed certificate is served' : 'the certificate that it held before stays in service'}`,
+    message: `${!isHeld(parsed) ? missingText('Secret', secret, parsed) : 'problems' in parsed ? unusable(parsed, secret) : expired(secret)}; ${served === undefined ? 'a self-signed certificate is served' : 'the certificate that it held before stays in service'}`,
     effect: served === undefined ? 'DefaultUsed' : 'ValueIgnored',
   };
   return { served, secrets, problems: [problem] };
 }
 
 /** Undefined: the Secret's certificate can serve the hostname. */
-function whyNot(parsed: SecretCertificate | undefined, secret: string, hostname: string, before: Served | undefined): string | undefined {
-  if (parsed === undefined) return noSecret(secret);
+function whyNot(parsed: Read | undefined, secret: string, hostname: string, before: Served | undefined): string | undefined {
+  if (!isHeld(parsed)) return missingText('Secret', secret, parsed);
   if ('problems' in parsed) return unusable(parsed, secret);
   if (isStepBack(parsed, secret, before)) return expired(secret);
   if (covers(parsed.certificate, hostname)) return undefined;
   return `the certificate in Secret ${seen(secret)} does not cover it; it covers ${namesText(parsed.certificate.hostnames)}`;
+}
+
+/** There is a Secret, and somebody has looked into it. */
+function isHeld(parsed: Read | undefined): parsed is SecretCertificate {
+  return parsed !== undefined && !('refused' in parsed);
 }
 
 /** The certificate has expired, and the one that the Secret held before ends later: somebody has put back an old one. */
@@ -122,10 +129,6 @@ function isStepBack(parsed: SecretCertificate, secret: string, before: Served | 
 
 function expired(secret: string): string {
   return `the certificate in Secret ${seen(secret)} has expired`;
-}
-
-function noSecret(secret: string): string {
-  return `there is no Secret ${seen(secret)}`;
 }
 
 function unusable({ problems }: { readonly problems: readonly string[] }, secret: string): string {

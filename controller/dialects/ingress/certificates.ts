@@ -1,7 +1,7 @@
 // The certificates in use: which hostname is served with which, from which Secret, and what served it before. Only
 // Secrets that somebody names are read.
 import type { Certificate } from '../../../proxy/table/certificate.ts';
-import type { Secret } from '../../kube/objects.ts';
+import type { Refused, Secret } from '../../kube/objects.ts';
 import { Dependents } from '../../model/dependents.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { TlsIntent, Translation } from '../../model/translation.ts';
@@ -14,7 +14,9 @@ export interface CertificateSection {
   remove(name: string): void;
 }
 
-type Secrets = ReadonlyMap<string, Secret>;
+interface Secrets {
+  get(key: string): Secret | Refused | undefined;
+}
 
 /** No hostname holds a blank. */
 const DEFAULT = 'the default certificate';
@@ -29,7 +31,7 @@ export class Certificates {
   readonly #secretUsers = new Dependents();
   readonly #certificateUsers = new Dependents();
   /** The Secrets as they were when they were last looked at. */
-  readonly #known = new Map<string, Secret | undefined>();
+  readonly #known = new Map<string, Secret | Refused | undefined>();
   /** The one thing in a run that depends on runs before it. */
   readonly #served = new Map<string, Served>();
 
@@ -75,8 +77,8 @@ export class Certificates {
     this.#keepCertificates(user, certificates);
   }
 
-  #read(secret: Secret | undefined): SecretCertificate | undefined {
-    if (secret === undefined) return undefined;
+  #read(secret: Secret | Refused | undefined): SecretCertificate | Refused | undefined {
+    if (secret === undefined || 'refused' in secret) return secret;
     let parsed = this.#parsed.get(secret);
     if (parsed === undefined) {
       parsed = readTlsSecret(secret, this.#now());
