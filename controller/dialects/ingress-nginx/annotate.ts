@@ -37,14 +37,14 @@ function unreadAnnotations(ingress: Ingress): Problem[] {
     const prefix = PREFIXES.find((each) => key.startsWith(each));
     if (prefix === undefined) continue;
     const name = key.slice(prefix.length);
-    const canonical = ALIASES.get(name) ?? name;
-    if (!SUPPORTED.has(canonical)) problems.push(unreadAnnotation(ingress, key, canonical, value));
+    if (!SUPPORTED.has(ALIASES.get(name) ?? name)) problems.push(unreadAnnotation(ingress, key, name, value));
   }
   return problems;
 }
 
+/** `name`: as it was written, perhaps an alias. */
 function unreadAnnotation(ingress: Ingress, key: string, name: string, value: string): Problem {
-  const known = KNOWN_ANNOTATIONS.get(name);
+  const known = KNOWN_ANNOTATIONS.get(ALIASES.get(name) ?? name);
   const origin = annotationOrigin(ingress, key);
   if (known === undefined) {
     return { severity: 'warning', reason: 'UnknownAnnotation', origin, message: `there is no annotation ${seen(key)}`, effect: 'ValueIgnored' };

@@ -97,6 +97,7 @@ for (const [name, value] of [
         t.deepEqual([...filters, ...tlsFilters], []);
       }
       t.deepEqual(reasons(translation), ['UnsupportedProtectiveAnnotation RouteDenied']);
+      t.true(translation.problems[0]!.message.startsWith(`${name} is not supported`), 'under the name that was written');
     });
   }
 }
