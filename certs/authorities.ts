@@ -3,6 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import { TAG, children, readConstructed, readTime } from './der.ts';
 import { readPem } from './pem.ts';
+import { timeText } from './time.ts';
 
 export type ParsedAuthorities = { readonly pem: string; readonly notes: readonly string[] } | { readonly problems: readonly string[] };
 
@@ -22,7 +23,7 @@ export function parseAuthorities(text: string, now: number): ParsedAuthorities {
   for (const [index, { pem }] of blocks.entries()) {
     try {
       const certificate = new X509Certificate(pem);
-      if (certificate.validToDate.getTime() < now) notes.push(`certificate ${index + 1} of the CA bundle expired at ${certificate.validToDate.toISOString()}`);
+      if (certificate.validToDate.getTime() < now) notes.push(`certificate ${index + 1} of the CA bundle expired at ${timeText(certificate.validToDate.getTime())}`);
       authorities.add(certificate.toString());
     } catch {
       problems.push(`certificate ${index + 1} of the CA bundle is no X.509 certificate that OpenSSL can read`);
@@ -42,7 +43,7 @@ export function parseRevocationLists(text: string, now: number): ParsedAuthoriti
   for (const [index, { pem }] of blocks.entries()) {
     const until = nextUpdate(Buffer.from(pem.replace(/-----.*-----/g, ''), 'base64'));
     if (until === 'damaged') problems.push(`revocation list ${index + 1} is damaged`);
-    else if (until !== undefined && until < now) notes.push(`revocation list ${index + 1} is out of date since ${new Date(until).toISOString()}, so that no certificate is believed that its authority issued`);
+    else if (until !== undefined && until < now) notes.push(`revocation list ${index + 1} is out of date since ${timeText(until)}, so that no certificate is believed that its authority issued`);
   }
   return problems.length > 0 ? { problems } : { pem: blocks.map(({ pem }) => pem).join(''), notes };
 }

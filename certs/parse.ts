@@ -7,6 +7,7 @@ import { orderChain } from './chain.ts';
 import { canonicalName, hostnamesOf, isAddress } from './names.ts';
 import { readPem } from './pem.ts';
 import type { PemBlock } from './pem.ts';
+import { timeText } from './time.ts';
 
 /** Something that does not keep the certificate from being served, but that its owner should know. */
 export interface CertificateNote {
@@ -145,16 +146,12 @@ function weakKey(certificate: X509Certificate): string | undefined {
 function datesAndSignature(certificate: X509Certificate, now: number): CertificateNote[] {
   const notes: CertificateNote[] = [];
   const who = `the certificate with serial number ${certificate.serialNumber.slice(0, 40)}`;
-  if (certificate.validToDate.getTime() < now) notes.push({ reason: 'CertificateExpired', message: `${who} expired at ${isoSeconds(certificate.validToDate)}` });
-  if (certificate.validFromDate.getTime() > now) notes.push({ reason: 'CertificateNotYetValid', message: `${who} is not valid before ${isoSeconds(certificate.validFromDate)}` });
+  if (certificate.validToDate.getTime() < now) notes.push({ reason: 'CertificateExpired', message: `${who} expired at ${timeText(certificate.validToDate.getTime())}` });
+  if (certificate.validFromDate.getTime() > now) notes.push({ reason: 'CertificateNotYetValid', message: `${who} is not valid before ${timeText(certificate.validFromDate.getTime())}` });
   // A root's own signature is never checked, so that its digest does not matter.
   const selfSigned = certificate.checkIssued(certificate);
   if (!selfSigned && /sha1|md5/i.test(certificate.signatureAlgorithm ?? '')) {
     notes.push({ reason: 'WeakSignature', message: `${who} is signed with ${certificate.signatureAlgorithm}, which clients refuse; SHA-256 or better is needed` });
   }
   return notes;
-}
-
-function isoSeconds(date: Date): string {
-  return `${date.toISOString().slice(0, 19)}Z`;
 }

@@ -143,6 +143,9 @@ test('a certificate that ends soon is served, and its Secret is told', (t) => {
   const later = runOnce(documents(web, secret('cert', OLD), shop('[{hosts: [shop.example], secretName: cert}]')), { now: () => Date.now() + 6 * 86_400_000 });
   t.is(served(later, 'shop.example'), OLD.name);
   t.deepEqual(problemLines(later), ['CertificateExpired None Secret cert data[tls.crt]']);
+  const [end, endOfLater] = [result, later].map(({ problems }) => / at (\S+)$/.exec(problems[0]!.message)?.[1] ?? '');
+  t.regex(end ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  t.is(end, endOfLater, 'the same time in the same words');
 });
 
 test('force-ssl-redirect works without TLS, and ssl-redirect: false keeps http open', (t) => {

@@ -1,6 +1,7 @@
 // Which certificate a hostname gets from the `tls` section that decides for it, out of the Secrets that the section names.
 // Whatever is wrong with them leaves the default certificate, never a hostname without TLS.
 import { covers, parseCertificate } from '../../../certs/parse.ts';
+import { timeText } from '../../../certs/time.ts';
 import type { Certificate } from '../../../proxy/table/certificate.ts';
 import type { Origin } from '../../../proxy/table/origin.ts';
 import type { Refused, Secret } from '../../kube/objects.ts';
@@ -151,7 +152,7 @@ export function readTlsSecret(secret: Secret, now: number): SecretCertificate {
   if ('problems' in parsed) return parsed;
   const left = parsed.certificate.notAfter - now;
   if (left < 0 || left > TEN_DAYS_MS) return parsed;
-  const soon = { reason: 'CertificateExpiresSoon', message: `the certificate expires at ${new Date(parsed.certificate.notAfter).toISOString()}` };
+  const soon = { reason: 'CertificateExpiresSoon', message: `the certificate expires at ${timeText(parsed.certificate.notAfter)}` };
   return { certificate: parsed.certificate, notes: [...parsed.notes, soon] };
 }
 
