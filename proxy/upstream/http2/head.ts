@@ -12,6 +12,7 @@ import type { UpstreamRequest } from '../call.ts';
  */
 export function requestHead(request: UpstreamRequest, to: { readonly cluster: Cluster; readonly endpoint: Endpoint }): RawHeaders {
   const { method, target, headers, body } = request;
+  const bodiless = body === undefined || body.length === 0;
   // HTTP/1.0 may say no host; HTTP/2 has to.
   const authority = request.authority === '' ? addressOf(to.endpoint) : request.authority;
   if (!isToken(method) || method === 'CONNECT') throw new TypeError('the method cannot be sent');
@@ -23,6 +24,8 @@ export function requestHead(request: UpstreamRequest, to: { readonly cluster: Cl
     const value = headers[i + 1] as string;
     // The body says its length itself, and an expectation is sent only as long as there is somebody who waits for the answer.
     if (sameName(name, 'content-length') || (sameName(name, 'expect') && body?.awaitsContinue !== true)) continue;
+    // Behind a head that is the whole request none will follow.
+    if (bodiless && sameName(name, 'trailer')) continue;
     if (sameName(name, 'host')) throw new TypeError('a second host');
     if (!isToken(name) || !isFieldValue(value) || isOfConnection(name.toLowerCase(), value)) throw new TypeError(`a field that cannot be sent: ${JSON.stringify(name.slice(0, 50))}`);
     head.push(name, value);

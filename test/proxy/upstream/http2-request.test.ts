@@ -65,6 +65,16 @@ function suite(transport: Http2Transport): void {
     }
   });
 
+  test('trailers are announced where they may follow, and not by a request without a body', async (t) => {
+    const node = await nodeHttp2Endpoint(t, { tls: transport.endpoint.tls });
+    const { upstream } = await http2To(t, transport, () => {});
+    const headers = ['Trailer', 'X-Sum', 'x-a', '1'];
+    for (const [body, announced] of [[undefined, false], [readyBody('', 0), false], [readyBody('hi'), true], [new ManualBody(undefined, (self) => self.end()), true]] as const) {
+      t.is((await send(upstream, cluster, node.endpoint, { method: 'POST', headers, ...(body !== undefined && { body }) }).over).status, 200);
+      t.is(node.requests.at(-1)?.headers.includes('trailer'), announced);
+    }
+  });
+
   const moment = fc.constantFrom<((run: () => void) => void)>((run) => run(), queueMicrotask, process.nextTick, setImmediate, (run) => setTimeout(run, 2));
   const shape = fc.record({
     length: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined }),

@@ -133,6 +133,16 @@ test('the endpoint gets path and headers as given, once each, and the client wha
   t.false(head.some((line) => /^content-length/i.test(line)));
 });
 
+test('an upgrade announces no trailers, nor anything else that a request without a body cannot mean', async (t) => {
+  const raw = await scripted(t, bytes(SWITCH));
+  const { front: made } = await tunnel(t, raw.endpoint, {
+    change: (request) => ({ ...request, headers: [...request.headers, 'Trailer', 'X-Sum', 'tRAILER', 'X-B', 'TE', 'trailers', 'Content-Length', '0', 'Expect', '100-continue', 'Trailers', 'kept'] }),
+  });
+  const client = rawClient(t, made.port, UPGRADE);
+  await until(() => client.received().includes('\r\n\r\n'));
+  t.deepEqual(raw.requests[0]?.headers.map(([name]) => name).filter((name) => /^(trailer|te|content-length|expect)/i.test(name)), ['Trailers']);
+});
+
 test('TLS on both sides, with the name of the cluster', async (t) => {
   const ca = testCa();
   const echo = await echoServer(t, ca.issue(['web.shop.svc']));
