@@ -98,6 +98,12 @@ test.serial('OPTIONS * is answered here', async (t) => {
   t.deepEqual(forwarded, []);
 });
 
+test.serial('a :scheme is http or https, in any case; with another one it is no message', async (t) => {
+  const schemed = (scheme: string): Buffer => request([[':method', 'GET'], [':scheme', scheme], [':path', '/x'], [':authority', 'a.test']]);
+  for (const scheme of ['http', 'https', 'HTTPS', 'Http']) await serves(t, schemed(scheme));
+  for (const scheme of ['ftp', 'httpss', 'xhttp', 'http:', 'http://evil', 'ws', 'coap', 'http\n', 'http/1.1', '1']) await refuses(t, ['reset', 'closed'], JSON.stringify(scheme), schemed(scheme));
+});
+
 test.serial('a malformed :authority is refused', async (t) => {
   for (const authority of ['', 'u@a', 'a, b', 'a/b', 'a b', 'a:80x', 'a%2eb', 'a\r\nb', '[::1', 'caf\xe9']) await refuses(t, [400, 'reset', 'closed'], authority, get([], '/x', authority));
 });

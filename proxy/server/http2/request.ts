@@ -88,6 +88,7 @@ export function readHead(fields: RawHeaders, end: boolean, limits: Pick<Limits, 
   if (method === '') return malformed('no :method');
   if (method === 'CONNECT' || method === 'TRACE') return { status: 405, reason: 'MethodNotAllowed', text: `the method ${method} is not served` };
   if (path === '' || scheme === undefined) return malformed('no :path or no :scheme');
+  if (!isServed(scheme)) return malformed('a :scheme other than http and https');
   if (end && into.length !== undefined && into.length > 0) return malformed('a Content-Length without a body');
   if (refusal !== undefined) return refusal;
   // `PRI` belongs to the preface, and would be one again for an endpoint that speaks HTTP/1.1.
@@ -113,6 +114,11 @@ export function readHead(fields: RawHeaders, end: boolean, limits: Pick<Limits, 
     body: undefined,
   };
   return undefined;
+}
+
+/** Either of them on any connection: proxies in front that end or begin TLS often say what the client said, or what they speak themselves. */
+function isServed(scheme: string): boolean {
+  return scheme === 'https' || scheme === 'http' || /^https?$/i.test(scheme);
 }
 
 function refuse(status: number, text: string): Http2Refusal {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
 import tls from 'node:tls';
-import type net from 'node:net';
+import net from 'node:net';
 import test from 'ava';
 import WebSocket, { WebSocketServer } from 'ws';
 import { selfSigned } from '../../../certs/self-signed.ts';
@@ -102,6 +102,19 @@ test.serial('clear-text HTTP/2 with prior knowledge is served on the HTTP port',
   t.is(posted.status, 200);
   t.true(posted.body.includes('body 300000'));
   client.close();
+});
+
+test.serial('either :scheme is served on either port, and the endpoint is told what the connection is', async (t) => {
+  const secure = (): tls.TLSSocket => tls.connect({ port: proxy.httpsPort as number, host: '127.0.0.1', servername: 'shop.test', ALPNProtocols: ['h2'], rejectUnauthorized: false });
+  for (const [client, told] of [[http2.connect('http://shop.test', { createConnection: () => net.connect(proxy.port, '127.0.0.1') }), 'http'], [http2.connect('https://shop.test', { createConnection: secure }), 'https']] as const) {
+    for (const scheme of ['http', 'https']) {
+      t.is((await h2(client, { ':path': `/${scheme}-${told}`, ':scheme': scheme, 'x-said': scheme })).status, 200);
+      const request = backend.requests().at(-1);
+      t.is(request && field(request, 'x-said'), scheme);
+      t.is(request && field(request, 'x-forwarded-proto'), told);
+    }
+    client.close();
+  }
 });
 
 test.serial('a Host other than :authority is refused; so are CONNECT and TRACE', async (t) => {
