@@ -104,8 +104,8 @@ export interface ResponseWriter {
   abort(): void;
   /** Set by the user of the writer. */
   onDrain: (() => void) | undefined;
-  /** Set by the user of the writer: the client went away before the response ended. Called at most once. */
-  onClose: (() => void) | undefined;
+  /** Set by the user of the writer: the client went away, or broke its protocol, before the response ended; `reason` says which. Called at most once. */
+  onClose: ((reason: string) => void) | undefined;
   /** True once a final head has been given. */
   readonly started: boolean;
   /** Response body bytes accepted so far. */

@@ -53,7 +53,7 @@ class RequestLife implements ForwardingHost {
   run(): void {
     const exchange = this.#exchange;
     const { request } = exchange;
-    exchange.response.onClose = () => this.#clientGone();
+    exchange.response.onClose = (reason) => this.#clientGone(reason);
     if (request.target === '*') {
       this.reply(OPTIONS);
       return;
@@ -216,12 +216,12 @@ class RequestLife implements ForwardingHost {
     }
   }
 
-  #clientGone(): void {
+  #clientGone(reason: string): void {
     if (this.#over) return;
     const exchange = this.#exchange;
     this.#forwarding?.abort();
     if (!exchange.response.started) exchange.status = 499;
-    exchange.reason = 'DownstreamConnectionTermination';
+    exchange.reason = reason;
     this.#finish();
   }
 

@@ -354,7 +354,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     if (body !== undefined && !body.complete) body.fail({ reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 });
     if (response !== undefined && !response.ended) {
       response.ended = true;
-      response.onClose?.();
+      response.onClose?.('DownstreamConnectionTermination');
     }
   }
 }

@@ -26,7 +26,7 @@ const JOIN_BYTES = 32 * 1024;
 
 export class Http1Response implements ResponseWriter {
   onDrain: (() => void) | undefined;
-  onClose: (() => void) | undefined;
+  onClose: ((reason: string) => void) | undefined;
   started = false;
   bytes = 0;
   readonly room = Infinity;

@@ -44,7 +44,7 @@ const NO_FIELDS: RawHeaders = [];
 export class Http2Stream implements ResponseWriter, BodyStream, Sender, Expiring {
   readonly id: number;
   onDrain: (() => void) | undefined;
-  onClose: (() => void) | undefined;
+  onClose: ((reason: string) => void) | undefined;
   started = false;
   bytes = 0;
   deadlineAt = 0;
@@ -307,7 +307,7 @@ export class Http2Stream implements ResponseWriter, BodyStream, Sender, Expiring
     this.onClose = undefined;
     if (this.#ended) return;
     this.#ended = true;
-    onClose?.();
+    onClose?.(error.reason);
   }
 
   #reset(code: number): void {

@@ -3,8 +3,11 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { CODE, codeName } from '../../../proxy/http2/frames.ts';
+import { simpleTable, startDataPlane } from '../../support/data-plane.ts';
+import { rawEndpoint } from '../../support/endpoint-raw.ts';
 import { answer, forwardPlane, ok, silent } from '../../support/forward-plane.ts';
 import type { AnswerWith, ForwardPlane, ForwardPlaneOptions } from '../../support/forward-plane.ts';
+import { rawHttp2Endpoint } from '../../support/http2-raw-endpoint.ts';
 import { FLAG, FRAME, RawHttp2Client, frame, headerBlock, requestFields, rst } from '../../support/raw-http2.ts';
 import type { Frame } from '../../support/raw-http2.ts';
 
@@ -107,6 +110,26 @@ for (const [what, expected, ...frames] of CASES) {
     const { client } = await connect(t, [silent]);
     client.write(...frames, ping('the last'));
     t.is(await outcome(client), expected);
+  });
+}
+
+for (const [way, protocol, requestBuffering] of [['held until it is complete', 'HTTP/1.1', true], ['sent on as it comes', 'HTTP/1.1', false], ['sent on over HTTP/2', 'HTTP/2', false]] as const) {
+  test(`${way}: a body that breaks its own Content-Length is its client's fault in the log, and not a client that has left`, async (t) => {
+    const app = protocol === 'HTTP/2' ? await rawHttp2Endpoint(() => {}) : await rawEndpoint(() => {});
+    const plane = await startDataPlane(simpleTable([app.endpoint], { requestBuffering }, { protocol }));
+    t.teardown(async () => {
+      await plane.close();
+      await app.close();
+    });
+    const client = await RawHttp2Client.connect(plane.port);
+    t.teardown(() => client.destroy());
+    const head = (id: number): Buffer => post(id, [['content-length', '3']]);
+    client.write(head(1), frame(FRAME.DATA, 0, 1, 'abcd'), head(3), frame(FRAME.DATA, FLAG.END_STREAM, 3, 'ab'), head(5), frame(FRAME.DATA, 0, 5, 'a'), head(7), head(9), frame(FRAME.DATA, 0, 9, 'a'));
+    await greeted(client);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    client.write(frame(FRAME.DATA, 0, 5, 'bcd'), frame(FRAME.DATA, FLAG.END_STREAM, 7, 'ab'), rst(9, CODE.CANCEL));
+    for (let tries = 0; plane.log.length < 5 && tries < 300; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+    t.deepEqual(plane.log.map(({ status, reason }) => `${status} ${reason}`), [...Array.from({ length: 4 }, () => '499 DownstreamProtocolError'), '499 DownstreamConnectionTermination']);
   });
 }
 
