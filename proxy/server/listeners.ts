@@ -21,8 +21,9 @@ import { refusalText } from './refused.ts';
 import type { Opening, Unsaid } from './prelude.ts';
 import type { SpecialHosts } from './special-hosts.ts';
 import { plainAddress } from '../http/forwarded.ts';
+import { normalServerName } from '../http/server-name.ts';
 import { TrustedProxies } from '../http/trust.ts';
-import { TlsServers, normalServerName } from './tls.ts';
+import { TlsServers } from './tls.ts';
 import type { TlsState } from './tls.ts';
 import type { TlsProfile } from './tls-profile.ts';
 

@@ -2,10 +2,10 @@
 // contexts are made when a handshake needs them and kept by certificate digest, so that ten thousand certificates cost what
 // is used. Everything that decides is read anew at every handshake, so that a new table is live at once.
 import type { Socket } from 'node:net';
-import { isIP } from 'node:net';
 import { createSecureContext, createServer as createTlsServer } from 'node:tls';
 import type { SecureContext, Server as TlsServer, TLSSocket, TlsOptions } from 'node:tls';
 import { LRUCache } from 'lru-cache';
+import { normalServerName } from '../http/server-name.ts';
 import type { RoutingTable } from '../match/compile.ts';
 import type { Certificate } from '../table/certificate.ts';
 import type { Listener, ListenerTls } from '../table/listener.ts';
@@ -18,7 +18,6 @@ import type { Staples } from './tls-staples.ts';
 const KEPT_CONTEXTS = 1_000;
 const KEPT_SERVERS = 1_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-const HOSTNAME = /^[a-z\d_](?:[a-z\d_.-]*[a-z\d_])?$/i;
 
 /** What decides about certificates. */
 export interface TlsState {
@@ -77,13 +76,6 @@ interface Handle {
  */
 function release({ context }: SecureContext): void {
   (context as Handle).close?.();
-}
-
-/** Lower-case, without trailing dot; empty for what cannot be a hostname: an address, more than 253 characters, anything that is not plain ASCII. */
-export function normalServerName(name: string | false | undefined | null): string {
-  if (typeof name !== 'string' || name.length > 254) return '';
-  const bare = name.endsWith('.') ? name.slice(0, -1) : name;
-  return bare.length <= 253 && HOSTNAME.test(bare) && isIP(bare) === 0 ? bare.toLowerCase() : '';
 }
 
 /** The certificate of a hostname: its virtual host's (exact, then wildcard), else the listener's default. */
