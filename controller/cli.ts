@@ -3,8 +3,8 @@
 // is asked for. Exit codes: 0 as it should be; 1 something is wrong with what was looked at; 2 the command line is wrong.
 import { Command, CommanderError, Option } from 'commander';
 import { Failure } from './cli/failure.ts';
-import { readingOptions, readingSettings, runOptions, runSettings } from './cli/options.ts';
-import type { ReadingValues, RunValues } from './cli/options.ts';
+import { lookingOptions, lookingSettings, runOptions, runSettings } from './cli/options.ts';
+import type { RunValues } from './cli/options.ts';
 import { readAddress, readHeader, readMethod, readUrl } from './cli/values.ts';
 import { VERSION } from './version.ts';
 
@@ -27,8 +27,11 @@ Standard error: the log. SIGTERM and SIGINT drain and exit with 0; a second one 
 Examples:
   fairlead run --manifests ./manifests
   fairlead run --manifests ./base --manifests ./site --http-port 0 --https-port 0 --workers 1 --access-log off`;
+const LOOKING = `
+Every other flag of "fairlead run" is taken too, and has no effect here, so that the arguments of a Deployment can be given as they are.
+Objects come from the folder alone: --manifests and what is about a cluster are passed over.`;
 
-interface OutputValues extends ReadingValues {
+interface OutputValues extends RunValues {
   readonly output: 'text' | 'json';
 }
 
@@ -51,25 +54,28 @@ add(program, 'run', 'serve what the manifests of a folder say, and follow their 
   .addHelpText('after', RUN_EXAMPLES)
   .action(async (values: RunValues) => (await import('./cli/run.ts')).run(runSettings(values)));
 
-add(program, 'check', 'print what is wrong in manifests; exit 1 if any of it is an error', [output(), ...readingOptions()])
+add(program, 'check', 'print what is wrong in manifests; exit 1 if any of it is an error', [output(), ...lookingOptions()])
+  .addHelpText('after', LOOKING)
   .argument('<dir...>', 'folders of Kubernetes YAML')
-  .action(async (dirs: string[], values: OutputValues) => finish(await (await import('./cli/check.ts')).check(dirs, readingSettings(values), values.output)));
+  .action(async (dirs: string[], values: OutputValues) => finish(await (await import('./cli/check.ts')).check(dirs, lookingSettings(values), values.output)));
 
-add(program, 'table', 'print the routing table that manifests mean, in matching order', [output(), ...readingOptions()])
+add(program, 'table', 'print the routing table that manifests mean, in matching order', [output(), ...lookingOptions()])
+  .addHelpText('after', LOOKING)
   .argument('<dir...>', 'folders of Kubernetes YAML')
-  .action(async (dirs: string[], values: OutputValues) => finish(await (await import('./cli/table.ts')).table(dirs, readingSettings(values), values.output)));
+  .action(async (dirs: string[], values: OutputValues) => finish(await (await import('./cli/table.ts')).table(dirs, lookingSettings(values), values.output)));
 
 add(program, 'explain', 'say which route answers a request, and why; exit 1 if none does', [
   new Option('-X, --request <method>', 'method of the request').argParser(readMethod).default('GET'),
   new Option('-H, --header <header>', 'a header field of the request, such as "x-beta: 1"; may be repeated').argParser(readHeader),
   new Option('--from <address>', 'address of the client').argParser(readAddress).default('192.0.2.1'),
-  output(), ...readingOptions(),
+  output(), ...lookingOptions(),
 ])
+  .addHelpText('after', LOOKING)
   .argument('<dir>', 'folder of Kubernetes YAML')
   .argument('<url>', 'such as https://shop.example.com/cart', readUrl)
   .action(async (dir: string, url: string, values: ExplainValues) => {
     const request = { url, method: values.request, headers: values.header ?? [], from: values.from };
-    finish(await (await import('./cli/explain.ts')).explain([dir], request, readingSettings(values), values.output));
+    finish(await (await import('./cli/explain.ts')).explain([dir], request, lookingSettings(values), values.output));
   });
 
 add(program, 'demo', 'start two applications and Fairlead in front of them, and show what to try', [])

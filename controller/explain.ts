@@ -3,18 +3,24 @@
 import { eligible } from '../proxy/balance/eligible.ts';
 import { FILTERS } from '../proxy/filters/registry.ts';
 import { parseAuthority } from '../proxy/http/authority.ts';
-import type { Client, ClientTls, Exchange, Reply, Request, ResponseWriter } from '../proxy/http/exchange.ts';
-import { requestFields } from '../proxy/http/fields.ts';
+import type { ClientTls, Exchange, Reply, Request, ResponseWriter } from '../proxy/http/exchange.ts';
+import { getField, requestFields } from '../proxy/http/fields.ts';
+import { clientOf, clientOfConnection, setForwarded } from '../proxy/http/forwarded.ts';
 import { RequestHead, parseRequestHead } from '../proxy/http/message-head.ts';
 import { normalServerName } from '../proxy/http/server-name.ts';
+import { TrustedProxies } from '../proxy/http/trust.ts';
 import { compileTable } from '../proxy/match/compile.ts';
 import type { CompiledRoute } from '../proxy/match/compile.ts';
 import { explainMatch } from '../proxy/match/explain.ts';
 import type { Candidate, FailedCondition } from '../proxy/match/explain.ts';
 import { readRequest } from '../proxy/server/http1/request.ts';
+import { completeLimits } from '../proxy/server/limits.ts';
 import { misdirected } from '../proxy/server/misdirected.ts';
+import { TOO_LARGE } from '../proxy/server/reply.ts';
 import type { Endpoint } from '../proxy/table/cluster.ts';
 import type { FilterSpec } from '../proxy/table/filter.ts';
+import type { Listener } from '../proxy/table/listener.ts';
+import type { WorkerOptions } from '../proxy/table/messages.ts';
 import type { Origin } from '../proxy/table/origin.ts';
 import type { Action, Route } from '../proxy/table/route.ts';
 import type { Sections } from '../proxy/table/snapshot.ts';
@@ -26,7 +32,7 @@ export interface AskedRequest {
   readonly method: string;
   /** Flat list of names and values. A Host field takes the place of the URL's host in the request; the name in a TLS handshake stays the URL's. */
   readonly headers: readonly string[];
-  /** IP address of the client. */
+  /** IP address of the client, or of the proxy through which it comes. */
   readonly from: string;
 }
 
@@ -77,14 +83,15 @@ export interface Explained {
   readonly nearest?: { readonly route: ExplainedRoute | undefined; readonly hostnames: readonly string[] };
 }
 
-const MAX_LINE = 8 * 1024;
-const MAX_FIELDS = 128;
+/** What workers know beside the table. */
+export type WorkerSettings = Pick<WorkerOptions, 'limits'>;
 
-export function explain(sections: Sections, asked: AskedRequest, locate: Locate): Explained {
+export function explain(sections: Sections, asked: AskedRequest, locate: Locate, settings: WorkerSettings): Explained {
   const url = readUrl(asked.url);
   const { scheme } = url;
   const protocol = scheme === 'https' ? 'HTTPS' : 'HTTP';
-  const listener = Object.values(sections.listeners).find((each) => each.protocol === protocol)?.name ?? '';
+  const socket = Object.values(sections.listeners).find((each) => each.protocol === protocol);
+  const listener = socket?.name ?? '';
   const { table } = compileTable(sections);
   const serverName = scheme === 'https' ? normalServerName(parseAuthority(url.authority)?.hostname) : '';
   const connected = scheme === 'https' ? table.virtualHost(listener, serverName) : undefined;
@@ -93,13 +100,13 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate)
     const passthrough = { origin, place: locate(origin), cluster: explainedCluster(cluster, 1, sections) };
     return { asked, listener, hostname: serverName, host: connected.hostname, routes: [], passthrough };
   }
-  const request = readAsked(asked, url);
+  const request = readAsked(asked, url, settings);
   if ('status' in request) return { asked, refused: request, routes: [] };
   const tls = scheme === 'https' ? { serverName, policy: connected?.tls?.clientCertificates?.name ?? '', verify: 'NONE', certificate: undefined } : undefined;
-  const exchange = exchangeOf(request, asked, scheme, tls);
+  const exchange = exchangeOf(request, asked, socket, tls);
   const elsewhere = misdirected(exchange, listener, table);
   if (elsewhere !== undefined) return { asked, refused: { status: elsewhere.status, text: elsewhere.body.trimEnd().split('\n').at(-1) ?? elsewhere.reason }, routes: [] };
-  const { host, candidates, winner, nearest, nearestHostnames } = explainMatch(table, listener, request);
+  const { host, candidates, winner, nearest, nearestHostnames } = explainMatch(table, listener, exchange.request);
   const winnerAt = candidates.findIndex(({ compiled }) => compiled === winner);
   const routes = candidates.map((candidate, index): ExplainedRoute => ({
     ...outcome(candidate, locate),
@@ -111,9 +118,9 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate)
     const near = nearest === undefined ? undefined : routes[candidates.indexOf(nearest)];
     return { ...common, nearest: { route: near, hostnames: nearestHostnames } };
   }
-  const reply = filterReply(winner, exchange);
+  const reply = replyOf(winner, exchange, Number(getField(request.headers, 'content-length') ?? 0), settings);
   const { filters, action } = winner.route;
-  return { ...common, answer: { route, filters, ...(reply === undefined ? {} : { reply }), action, clusters: clustersOf(action, sections, scheme) } };
+  return { ...common, answer: { route, filters, ...(reply === undefined ? {} : { reply }), action, clusters: clustersOf(action, sections, exchange.client.scheme) } };
 }
 
 function outcome({ compiled, failed }: Candidate, locate: Locate): Omit<ExplainedRoute, 'verdict'> {
@@ -132,28 +139,32 @@ function readUrl(text: string): Url {
 }
 
 /** Reads the request with the parsers of the HTTP/1.1 listener. */
-function readAsked({ method, headers }: AskedRequest, { authority, rest }: Url): Request | { readonly status: number; readonly text: string } {
+function readAsked({ method, headers }: AskedRequest, { authority, rest }: Url, { limits }: WorkerSettings): Request | { readonly status: number; readonly text: string } {
   const hosted = headers.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
   const fields = [...(hosted ? [] : ['Host', authority]), ...headers];
   const line = `${method} ${rest.startsWith('/') ? rest : `/${rest}`} HTTP/1.1\r\n`;
   const lines = fields.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`)).join('');
+  const { requestLineBytes, headerCount } = completeLimits(limits);
   const head = new RequestHead();
-  const wrong = parseRequestHead(Buffer.from(`${line}${lines}\r\n`, 'utf8').toString('latin1'), head, MAX_LINE, MAX_FIELDS);
+  const wrong = parseRequestHead(Buffer.from(`${line}${lines}\r\n`, 'utf8').toString('latin1'), head, requestLineBytes, headerCount);
   if (wrong !== undefined) return wrong;
   const read = readRequest(head);
   if ('refusal' in read) return read.refusal;
-  return { ...read.request, headers: requestFields(read.request.headers) };
+  return read.request;
 }
 
-/** What the pure filters say, in the order in which they run; a filter that asks somebody else ends the walk. */
-function filterReply({ active }: CompiledRoute, exchange: Exchange): Reply | undefined {
-  for (const { spec, filter } of active) {
+/** What the pure filters say, in the order in which they run, and how a body that is too long is refused; a filter that asks somebody else ends the walk. */
+function replyOf({ active, admitting, route: { action } }: CompiledRoute, exchange: Exchange, length: number, { limits }: WorkerSettings): Reply | undefined {
+  const most = action.type === 'Forward' ? (action.maxBodyBytes ?? limits.bodyBytes) : 0;
+  const tooLarge = most > 0 && length > most ? TOO_LARGE : undefined;
+  for (const [index, { spec, filter }] of active.entries()) {
+    if (index === admitting && tooLarge !== undefined) return tooLarge;
     if (filter.onRequest === undefined) continue;
     if (FILTERS.get(spec.type)?.pure !== true) return undefined;
     const reply = filter.onRequest(exchange);
     if (reply !== undefined) return reply instanceof Promise ? undefined : reply;
   }
-  return undefined;
+  return tooLarge;
 }
 
 function clustersOf(action: Action, sections: Sections, scheme: 'http' | 'https'): readonly ExplainedCluster[] {
@@ -181,10 +192,15 @@ const UNUSED_RESPONSE: ResponseWriter = {
   room: 0,
 };
 
-function exchangeOf(request: Request, { from }: AskedRequest, scheme: 'http' | 'https', tls: ClientTls | undefined): Exchange {
-  const client: Client = { address: from, port: 0, peerAddress: from, trusted: false, scheme, localPort: scheme === 'https' ? 443 : 80, tls };
+/** As the server makes one, from the head that came to the exchange that is matched. */
+function exchangeOf(read: Request, { from }: AskedRequest, listener: Listener | undefined, tls: ClientTls | undefined): Exchange {
+  const trust = new TrustedProxies(listener?.trustedProxies ?? [], listener?.trustedHops);
+  const connection = clientOfConnection({ peerAddress: from, peerPort: 0, localPort: 80, encrypted: tls !== undefined, tls }, trust);
+  const client = clientOf(connection, read.headers, trust);
+  const headers = requestFields(read.headers);
+  setForwarded(headers, client, read, '');
   return {
-    id: '', client, request, response: UNUSED_RESPONSE, upgrade: undefined, startedAt: 0, virtualHost: undefined, route: undefined,
+    id: '', client, request: { ...read, headers }, response: UNUSED_RESPONSE, upgrade: undefined, startedAt: 0, virtualHost: undefined, route: undefined,
     cluster: undefined, attempts: [], status: 0, reason: '', responseHeaders: undefined,
   };
 }

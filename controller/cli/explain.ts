@@ -2,14 +2,14 @@
 import { withoutSecrets } from '../../proxy/table/print.ts';
 import { explain as explainRequest } from '../explain.ts';
 import type { AskedRequest } from '../explain.ts';
-import type { ReadingSettings } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 import { explainText } from './explain-text.ts';
 import { load } from './load.ts';
 
 /** The exit code: 0 if a route answers or TLS is passed through, 1 if none does or the request is refused. */
-export async function explain(dirs: readonly string[], asked: AskedRequest, settings: ReadingSettings, output: 'text' | 'json'): Promise<number> {
+export async function explain(dirs: readonly string[], asked: AskedRequest, settings: Settings, output: 'text' | 'json'): Promise<number> {
   const { sections, locate } = await load(dirs, settings, true);
-  const explained = explainRequest(sections, asked, locate);
+  const explained = explainRequest(sections, asked, locate, settings);
   process.stdout.write(output === 'text' ? explainText(explained) : `${JSON.stringify(withoutSecrets(explained), undefined, 2)}\n`);
   return explained.answer === undefined && explained.passthrough === undefined ? 1 : 0;
 }

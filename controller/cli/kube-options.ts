@@ -23,7 +23,7 @@ export interface KubeValues {
   readonly electionTtl?: number;
 }
 
-const KUBE = 'In a cluster';
+export const KUBE = 'In a cluster';
 const MIN_ELECTION_MS = 3_000;
 
 export function kubeOptions(): readonly Option[] {

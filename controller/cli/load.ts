@@ -8,7 +8,7 @@ import { listenersOf } from '../listeners.ts';
 import { Pipeline } from '../pipeline.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Locate } from '../report.ts';
-import type { ReadingSettings } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 import { checkFolders } from './folders.ts';
 
 /** How long names of ExternalName Services may take. */
@@ -27,7 +27,7 @@ export interface Loaded {
  * `names`: true asks the DNS for what ExternalName Services name; false leaves them without endpoints, for an answer that depends on the files alone.
  * Says on standard error how many Ingresses are of other classes: no Problem tells of them.
  */
-export async function load(dirs: readonly string[], settings: ReadingSettings, names: boolean): Promise<Loaded> {
+export async function load(dirs: readonly string[], settings: Settings, names: boolean): Promise<Loaded> {
   checkFolders(dirs);
   const source = new FileSource(dirs, { watch: false });
   const dns = new DnsWatcher(settings.dnsServers, () => undefined);
@@ -36,7 +36,7 @@ export async function load(dirs: readonly string[], settings: ReadingSettings, n
     const pipeline = new Pipeline({
       ...settings,
       selfSigned: SELF_SIGNED,
-      listeners: listenersOf({ bind: '::', httpPort: 80, httpsPort: 443, trustedProxies: [] }),
+      listeners: listenersOf(settings),
     });
     let result = pipeline.run(source.state, dns.answers);
     if (names && result.hostnames.length > 0) {

@@ -1,9 +1,10 @@
-// The flags of `run` and of the commands that read manifests, each with its environment variable, its default and one line
-// of help, grouped as the help page shows them. Nothing else in the project knows a flag's name.
+// The flags of `run`, each with its environment variable, its default and one line of help, grouped as the help page shows
+// them. The commands that only look at manifests take the same ones, so that the arguments of a Deployment can be given to them as
+// they are. Nothing else in the project knows a flag's name.
 import { Command } from 'commander';
 import type { Option } from 'commander';
 import { Failure } from './failure.ts';
-import { kubeOptions, kubeSettings } from './kube-options.ts';
+import { KUBE, kubeOptions, kubeSettings } from './kube-options.ts';
 import type { KubeValues } from './kube-options.ts';
 import { flag } from './flag.ts';
 import { clusterDefaults, clusterOptions, forwardingOptions, forwardingSettings } from './forwarding-options.ts';
@@ -63,8 +64,24 @@ const LISTENING = 'Where it listens';
 const LIMITS = 'Limits and timeouts';
 const RUNNING = 'How it runs';
 
-/** Flags of every command that reads manifests. */
-export function readingOptions(): readonly Option[] {
+/** Without effect where nothing is served. So are all in the groups of how it runs and of a cluster. */
+const IDLE: ReadonlySet<string> = new Set([
+  'manifests', 'admin-port', 'admin-bind', 'client-header-timeout', 'client-body-timeout', 'keep-alive-timeout', 'keep-alive-requests', 'http2-max-streams',
+  'connections-per-address', 'memory-limit', 'endpoint-requests', 'waiting-requests', 'ocsp-stapling',
+]);
+const IDLE_GROUPS: ReadonlySet<string | undefined> = new Set([KUBE, RUNNING].map((group) => `${group}:`));
+
+/** Those of the commands that only look: the help page shows what changes the table or an answer. */
+export function lookingOptions(): readonly Option[] {
+  return runOptions().map((option) => {
+    // What is printed is to depend on the files and flags alone, not on what this machine has.
+    if (option.name() === 'bind') option.default('::');
+    return option.hideHelp(IDLE.has(option.name()) || IDLE_GROUPS.has(option.helpGroupHeading));
+  });
+}
+
+/** What `run` reads from manifests, or would with them from a cluster. */
+function readingOptions(): readonly Option[] {
   return [
     flag(READING, '--ingress-class <name>', 'value of the annotation kubernetes.io/ingress.class that means Fairlead', readName, 'fairlead'),
     flag(READING, '--controller-class <name>', 'spec.controller of the IngressClasses that are Fairlead\'s', readName, 'fairlead.dev/ingress-controller'),
@@ -115,7 +132,7 @@ export function runOptions(): readonly Option[] {
   ];
 }
 
-export function readingSettings(values: ReadingValues): ReadingSettings {
+function readingSettings(values: ReadingValues): ReadingSettings {
   return frozen({
     controllerClass: values.controllerClass,
     ingressClass: values.ingressClass,
@@ -126,6 +143,11 @@ export function readingSettings(values: ReadingValues): ReadingSettings {
     clusterDefaults: clusterDefaults(values),
     ...tlsReadingSettings(values),
   });
+}
+
+/** Settings as `run` would have them, with the manifests of a folder in place of whatever it reads. Throws a Failure as `runSettings` does. */
+export function lookingSettings(values: RunValues): Settings {
+  return runSettings({ ...values, manifests: [], watchIngressWithoutClass: values.watchIngressWithoutClass ?? true });
 }
 
 /** Settings as `run` would have them with these arguments. */

@@ -2,11 +2,11 @@
 // count, so that the table itself can be compared and piped.
 import { printTable, printable } from '../../proxy/table/print.ts';
 import { summary } from '../report.ts';
-import type { ReadingSettings } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 import { load } from './load.ts';
 
 /** The exit code: always 0, for there always is a table. */
-export async function table(dirs: readonly string[], settings: ReadingSettings, output: 'text' | 'json'): Promise<number> {
+export async function table(dirs: readonly string[], settings: Settings, output: 'text' | 'json'): Promise<number> {
   const { sections, problems } = await load(dirs, settings, false);
   process.stdout.write(output === 'text' ? printTable(sections) : `${JSON.stringify(printable(sections), undefined, 2)}\n`);
   if (problems.length > 0) process.stderr.write(`fairlead: ${summary(problems)}; see fairlead check\n`);

@@ -9,7 +9,7 @@ import type { Redirect } from '../table/route.ts';
 import { Forwarding } from './forward/forwarding.ts';
 import type { ForwardingHost, ForwardingService } from './forward/forwarding.ts';
 import { ALLOW } from './refused.ts';
-import { plainReply, sendReply } from './reply.ts';
+import { TOO_LARGE, plainReply, sendReply } from './reply.ts';
 
 /** What every request needs of the worker. `table` is exchanged by one assignment when a new one is in force. */
 export interface Service extends ForwardingService {
@@ -22,7 +22,6 @@ export interface Service extends ForwardingService {
 const NO_ROUTE = plainReply(404, 'NoRouteFound', 'no route matches this host and path');
 /** `OPTIONS *` asks about the server itself (RFC 9110 §9.3.7). */
 const OPTIONS: Reply = { status: 200, reason: 'ServerOptions', headers: ['allow', ALLOW], body: '' };
-const TOO_LARGE = plainReply(413, 'RequestBodyTooLarge', 'the request body is larger than this route takes');
 const INTERNAL = plainReply(500, 'InternalError');
 
 /** Serves one exchange; whatever happens, its response is ended or cut. */

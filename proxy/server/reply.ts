@@ -9,6 +9,8 @@ export function plainReply(status: number, reason: string, detail?: string): Rep
   return { status, reason, headers: ['content-type', 'text/plain; charset=utf-8'], body: `${status} ${reasonPhrase(status)}\n${text}\n` };
 }
 
+export const TOO_LARGE = plainReply(413, 'RequestBodyTooLarge', 'the request body is larger than this route takes');
+
 /** Sends a reply as the whole response. */
 export function sendReply(exchange: Exchange, reply: Reply): void {
   exchange.status = reply.status;

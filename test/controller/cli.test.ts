@@ -176,6 +176,42 @@ test('explain refuses what the proxy refuses, with the same words', async (t) =>
   }
 });
 
+test('what only looks at manifests takes every flag of run, and its help shows those that change what it prints', async (t) => {
+  const dir = temporaryFolder(t, { 'site.yaml': SITE });
+  const given = [
+    '--manifests', '/nowhere', '--kubeconfig', '/nowhere', '--watch-namespace', 'other', '--endpoints-api', 'auto', '--publish-service', 'a/b', '--update-status', 'false', '--election-ttl', '5s', '--http-port', '80', '--https-port', '443',
+    '--bind', '10.0.0.1', '--trusted-proxies', '192.0.2.0/24', '--use-proxy-protocol', '--ssl-protocols', 'TLSv1.3', '--workers', '3', '--access-log', 'off', '--log-level', 'debug', '--state-dir', '/nowhere', '--drain-timeout', '5s',
+    '--max-body-size', '10', '--connections-per-address', '7', '--proxy-read-timeout', '1h', '--endpoint-requests', '10', '--ocsp-stapling',
+  ];
+  t.is((await runCli(['check', dir, ...given])).code, 0);
+  t.regex((await runCli(['table', dir, ...given])).stdout, /^listener http {2}HTTP 10\.0\.0\.1:80 proxyProtocol=true trustedProxies=192\.0\.2\.0\/24\nlistener https {2}HTTPS 10\.0\.0\.1:443 /);
+  const body = ['http://shop.example.com/', '-X', 'POST', '-H', 'content-length: 11'];
+  t.regex((await runCli(['explain', dir, ...body, ...given])).stdout, /answers +413 RequestBodyTooLarge; what follows is not reached/);
+  t.notRegex((await runCli(['explain', dir, ...body])).stdout, /413/);
+  t.is((await runCli(['table', dir, '--http-port', '80', '--https-port', '80'])).code, 2, 'what contradicts itself is refused as there');
+  const [run, check] = await Promise.all([runCli(['run', '--help']), runCli(['check', '--help'])]);
+  const flags = (help: string): string[] => [...help.matchAll(/^ {2}(--[-a-z0-9]+)/gm)].map(([, name]) => name ?? '');
+  t.deepEqual(flags(check.stdout).filter((name) => !flags(run.stdout).includes(name)), ['--output']);
+  t.deepEqual(['--max-body-size', '--ssl-ciphers', '--workers', '--kubeconfig'].map((name) => flags(check.stdout).includes(name)), [true, true, false, false]);
+  t.regex(check.stdout, /Every other flag of "fairlead run" is taken too, and has no effect here/);
+});
+
+test('explain believes a proxy as the listener does', async (t) => {
+  const annotated = ingress('web', { tls: 'web-tls' }).replace('"name":"web"', '"annotations":{"nginx.ingress.kubernetes.io/force-ssl-redirect":"true"},"name":"web"');
+  const dir = temporaryFolder(t, { 'site.yaml': documents(annotated, service('web'), endpoints('web', 8081)) });
+  const asked = ['explain', dir, 'http://shop.example.com/', '-H', 'x-forwarded-proto: https'];
+  for (const [args, redirected] of [
+    [[], true],
+    [['--trusted-proxies', '192.0.2.0/24'], false],
+    [['--trusted-proxies', '10.0.0.0/8'], true],
+    [['--trusted-proxies', '10.0.0.0/8', '--from', '10.1.1.1'], false],
+    [['--trusted-hops', '1'], true],
+    [['--trusted-hops', '1', '-H', 'x-forwarded-for: 203.0.113.9'], false],
+  ] as const) {
+    t.is((await runCli([...asked, ...args])).stdout.includes('308 HttpsRedirect'), redirected, args.join(' '));
+  }
+});
+
 test('explain follows the filters that need nobody else', async (t) => {
   const tls = ingress('web', { tls: 'web-tls' });
   const annotated = tls.replace('"name":"web"', '"annotations":{"nginx.ingress.kubernetes.io/force-ssl-redirect":"true"},"name":"web"');

@@ -12,6 +12,7 @@ import { EMPTY_SNAPSHOT } from '../../proxy/table/snapshot.ts';
 import { HTTP_LISTENER, cluster, endpoint, startDataPlane } from '../support/data-plane.ts';
 import { ask } from '../support/https-client.ts';
 import { DEFAULT, SITE_CA, certificateOf, clientCertificates } from '../support/tls-plane.ts';
+import { DEFAULT_TEST_OPTIONS } from '../support/worker-options.ts';
 import { requests, tables } from './match-arbitraries.ts';
 
 const TABLES = 40;
@@ -81,7 +82,7 @@ test('explain and the data plane agree on 1,000 tables and requests over TLS', a
     for (const [index, [connection, request]] of asked.slice(at * REQUESTS, (at + 1) * REQUESTS).entries()) {
       const host = index % 2 === 0 ? connection.hostname : request.hostname;
       const target = `${request.path}${request.query === '' ? '' : `?${request.query}`}`;
-      const explained = explain({ ...sections, virtualHosts }, { url: `https://${connection.hostname}${target}`, method: 'GET', headers: ['Host', host], from: '127.0.0.1' }, () => undefined);
+      const explained = explain({ ...sections, virtualHosts }, { url: `https://${connection.hostname}${target}`, method: 'GET', headers: ['Host', host], from: '127.0.0.1' }, () => undefined, DEFAULT_TEST_OPTIONS);
       // No client names an address in its handshake.
       const answer = await served(plane.httpsPort as number, connection.hostname.startsWith('[') ? '' : connection.hostname, host, target);
       if (answer !== expected(explained)) t.fail(`https://${connection.hostname}${target} with Host ${host}: explained ${expected(explained)}, served ${answer}`);

@@ -8,6 +8,7 @@ import { EMPTY_SNAPSHOT } from '../../proxy/table/snapshot.ts';
 import { HTTP_LISTENER, startDataPlane } from '../support/data-plane.ts';
 import { RawClient, statusOf } from '../support/raw-client.ts';
 import type { ParsedMessage } from '../support/strict-http1.ts';
+import { DEFAULT_TEST_OPTIONS } from '../support/worker-options.ts';
 import { requests, tables } from './match-arbitraries.ts';
 
 const TABLES = 100;
@@ -60,7 +61,7 @@ test('explain and the data plane agree on 10,000 tables and requests', async (t)
       client.write(bytesOf(request));
       const [message] = await client.responses(1);
       const url = `http://${request.hostname}${request.path}${request.query === '' ? '' : `?${request.query}`}`;
-      const explained = explain(sections, { url, method: request.method, headers: request.headers, from: '127.0.0.1' }, () => undefined);
+      const explained = explain(sections, { url, method: request.method, headers: request.headers, from: '127.0.0.1' }, () => undefined, DEFAULT_TEST_OPTIONS);
       const action = explained.answer?.action;
       const expected = explained.refused !== undefined ? String(explained.refused.status) : action === undefined ? '404' : `200 ${action.type === 'Respond' ? action.body : ''}`;
       if (message === undefined || said(message) !== expected) t.fail(`${bytesOf(request)}: explained ${expected}, served ${message && said(message)}`);
