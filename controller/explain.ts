@@ -13,16 +13,19 @@ import { compileTable } from '../proxy/match/compile.ts';
 import type { CompiledRoute } from '../proxy/match/compile.ts';
 import { explainMatch } from '../proxy/match/explain.ts';
 import type { Candidate, FailedCondition } from '../proxy/match/explain.ts';
+import { settingsOf } from '../proxy/server/forward/plan.ts';
 import { readRequest } from '../proxy/server/http1/request.ts';
 import { completeLimits } from '../proxy/server/limits.ts';
 import { misdirected } from '../proxy/server/misdirected.ts';
 import { TOO_LARGE } from '../proxy/server/reply.ts';
-import type { Endpoint } from '../proxy/table/cluster.ts';
+import type { Cluster, Endpoint } from '../proxy/table/cluster.ts';
 import type { FilterSpec } from '../proxy/table/filter.ts';
 import type { Listener } from '../proxy/table/listener.ts';
 import type { WorkerOptions } from '../proxy/table/messages.ts';
 import type { Origin } from '../proxy/table/origin.ts';
-import type { Action, Route } from '../proxy/table/route.ts';
+import { shownCertificate } from '../proxy/table/print.ts';
+import type { ShownCertificate } from '../proxy/table/print.ts';
+import type { Action, ForwardSettings, Route, VirtualHost } from '../proxy/table/route.ts';
 import type { Sections } from '../proxy/table/snapshot.ts';
 import type { Locate, Place } from './report.ts';
 
@@ -48,7 +51,18 @@ export interface ExplainedRoute {
 export interface ExplainedCluster {
   readonly name: string;
   readonly weight: number;
+  readonly cluster: Cluster | undefined;
   readonly endpoints: readonly { readonly endpoint: Endpoint; readonly takesRequests: boolean }[];
+}
+
+/** What the client finds in its handshake. */
+export interface ExplainedTls {
+  /** That it names; empty: none. */
+  readonly serverName: string;
+  readonly certificate: ShownCertificate | undefined;
+  /** The certificate is the listener's default. */
+  readonly byDefault: boolean;
+  readonly asksForCertificate: boolean;
 }
 
 export interface ExplainedPassthrough {
@@ -64,6 +78,8 @@ export interface Explained {
   readonly listener?: string;
   /** Of the request; where TLS is passed through, of the handshake. */
   readonly hostname?: string;
+  /** Of a connection that ends here. */
+  readonly tls?: ExplainedTls;
   /** Canonical. */
   readonly path?: string;
   /** The pattern of the virtual host that answers for the hostname; absent: none does. */
@@ -77,6 +93,8 @@ export interface Explained {
     /** A filter answers before the action comes to its turn. */
     readonly reply?: Reply;
     readonly action: Action;
+    /** Of a Forward. */
+    readonly settings?: ForwardSettings;
     readonly clusters: readonly ExplainedCluster[];
   };
   /** Without an answer: what came nearest. */
@@ -84,7 +102,7 @@ export interface Explained {
 }
 
 /** What workers know beside the table. */
-export type WorkerSettings = Pick<WorkerOptions, 'limits'>;
+export type WorkerSettings = Pick<WorkerOptions, 'limits' | 'timeouts' | 'forwarding'>;
 
 export function explain(sections: Sections, asked: AskedRequest, locate: Locate, settings: WorkerSettings): Explained {
   const url = readUrl(asked.url);
@@ -112,7 +130,7 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate,
     ...outcome(candidate, locate),
     verdict: index === winnerAt ? 'answers' : candidate.failed === undefined ? 'behind' : 'fails',
   }));
-  const common = { asked, listener, hostname: request.hostname, path: request.path, ...(host === undefined ? {} : { host: host.virtualHost.hostname }), routes };
+  const common = { asked, listener, hostname: request.hostname, ...tlsOf(tls, connected, socket, sections), path: request.path, ...(host === undefined ? {} : { host: host.virtualHost.hostname }), routes };
   const route = routes[winnerAt];
   if (winner === undefined || route === undefined) {
     const near = nearest === undefined ? undefined : routes[candidates.indexOf(nearest)];
@@ -120,7 +138,24 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate,
   }
   const reply = replyOf(winner, exchange, Number(getField(request.headers, 'content-length') ?? 0), settings);
   const { filters, action } = winner.route;
-  return { ...common, answer: { route, filters, ...(reply === undefined ? {} : { reply }), action, clusters: clustersOf(action, sections, exchange.client.scheme) } };
+  const { limits: { bodyBytes }, timeouts, forwarding } = settings;
+  return {
+    ...common,
+    answer: {
+      route, filters, ...(reply === undefined ? {} : { reply }), action,
+      ...(action.type === 'Forward' && { settings: settingsOf(action, { timeouts, maxBodyBytes: bodyBytes, forwarding }) }),
+      clusters: clustersOf(action, sections, exchange.client.scheme),
+    },
+  };
+}
+
+function tlsOf(tls: ClientTls | undefined, connected: VirtualHost | undefined, listener: Listener | undefined, { certificates }: Sections): { readonly tls?: ExplainedTls } {
+  if (tls === undefined) return {};
+  const own = certificates[connected?.certificate ?? ''];
+  const certificate = own ?? certificates[listener?.tls?.defaultCertificate ?? ''];
+  return {
+    tls: { serverName: tls.serverName, certificate: certificate === undefined ? undefined : shownCertificate(certificate), byDefault: own === undefined, asksForCertificate: tls.policy !== '' },
+  };
 }
 
 function outcome({ compiled, failed }: Candidate, locate: Locate): Omit<ExplainedRoute, 'verdict'> {
@@ -176,7 +211,7 @@ function clustersOf(action: Action, sections: Sections, scheme: 'http' | 'https'
 function explainedCluster(name: string, weight: number, sections: Sections): ExplainedCluster {
   const endpoints = sections.endpoints[name] ?? [];
   const taking = new Set(eligible(endpoints).members);
-  return { name, weight, endpoints: endpoints.map((endpoint) => ({ endpoint, takesRequests: taking.has(endpoint) })) };
+  return { name, weight, cluster: sections.clusters[name], endpoints: endpoints.map((endpoint) => ({ endpoint, takesRequests: taking.has(endpoint) })) };
 }
 
 const UNUSED_RESPONSE: ResponseWriter = {

@@ -44,7 +44,7 @@ const PARTS: readonly Part[] = [
   { files: 'controller/pipeline.ts', may: ['proxy/table/', 'controller/model/', 'controller/dialects/', 'controller/build/', 'controller/kube/objects.ts', 'controller/kube/state.ts', 'certs/', 'node:util'] },
   { files: 'controller/publish/', may: ['proxy/table/', 'node:*'] },
   { files: 'controller/admin/', may: ['proxy/table/', 'controller/model/', 'controller/report.ts', 'prom-client', 'node:http', 'node:net'] },
-  { files: 'controller/explain.ts', may: ['proxy/table/', 'proxy/http/', 'proxy/match/', 'proxy/filters/', 'proxy/balance/', 'proxy/server/http1/request.ts', 'proxy/server/limits.ts', 'proxy/server/misdirected.ts', 'proxy/server/reply.ts', 'controller/report.ts', 'node:net'] },
+  { files: 'controller/explain.ts', may: ['proxy/table/', 'proxy/http/', 'proxy/match/', 'proxy/filters/', 'proxy/balance/', 'proxy/server/forward/plan.ts', 'proxy/server/http1/request.ts', 'proxy/server/limits.ts', 'proxy/server/misdirected.ts', 'proxy/server/reply.ts', 'controller/report.ts', 'node:net'] },
   { files: 'controller/settings.ts', may: ['proxy/table/'] },
   // Shells around the pure parts: they may put anything of the controller together, and start workers by path alone.
   { files: 'controller/', may: ['proxy/table/', 'certs/', 'controller/', 'package.json', 'commander', 'pino', 'node:*'] },

@@ -1,9 +1,10 @@
 // The table for people: as text in matching order, and as JSON. This is the only way in which a table may leave a process
 // other than to a worker, because it never shows a private key, nor what a filter keeps secret.
+import type { Certificate } from './certificate.ts';
 import type { Endpoint } from './cluster.ts';
 import type { FilterSpec } from './filter.ts';
 import { originText } from './origin.ts';
-import type { Action, Route, RouteMatch, ValueMatch, VirtualHost } from './route.ts';
+import type { Action, Route, RouteMatch, ValueMatch, VirtualHost, WeightedCluster } from './route.ts';
 import type { Sections } from './snapshot.ts';
 
 /**
@@ -73,12 +74,30 @@ function columns(rows: readonly (readonly string[])[]): string {
 
 function certificateText(name: string, { certificates }: Sections): string {
   const certificate = certificates[name];
-  return certificate === undefined ? `${name} (missing)` : `${certificate.hostnames.map(shown).join(',')}${Number.isNaN(certificate.notAfter) ? '' : ` until ${dateText(certificate.notAfter).slice(0, 10)}`}`;
+  return certificate === undefined ? `${name} (missing)` : shownCertificateText(shownCertificate(certificate));
 }
+
+/** What of a certificate may be shown to anybody: its hostnames and its end (RFC 3339; `unknown`). */
+export interface ShownCertificate {
+  readonly name: string;
+  readonly hostnames: readonly string[];
+  readonly notAfter: string;
+}
+
+export function shownCertificate({ name, hostnames, notAfter }: Certificate): ShownCertificate {
+  return { name, hostnames, notAfter: dateText(notAfter) };
+}
+
+/** `a.example.com,*.example.com until 2027-01-15`. Also used where one request is explained. */
+export function shownCertificateText({ hostnames, notAfter }: ShownCertificate): string {
+  return `${hostnames.map(shown).join(',')}${notAfter === UNKNOWN ? '' : ` until ${notAfter.slice(0, 10)}`}`;
+}
+
+const UNKNOWN = 'unknown';
 
 /** A date that a certificate gives may be beyond what a Date holds. */
 function dateText(milliseconds: number): string {
-  return Number.isNaN(new Date(milliseconds).getTime()) ? 'unknown' : new Date(milliseconds).toISOString();
+  return Number.isNaN(new Date(milliseconds).getTime()) ? UNKNOWN : new Date(milliseconds).toISOString();
 }
 
 /** `PathPrefix /api (any case) GET header x-a=1`. Also used where one route is explained. */
@@ -107,7 +126,7 @@ export function filterText({ type, config }: FilterSpec): string {
   return `${type}${settings(config)}`;
 }
 
-/** `→ shop/web:80`, `redirect 301 scheme=https`, `respond 404 NoRouteFound`. Also used where one route is explained. */
+/** `→ shop/web:80`, `redirect 301 scheme=https`, `respond 404 NoRouteFound`. The last two also where one route is explained. */
 export function actionText(action: Action): string {
   if (action.type === 'Redirect') {
     const { type: _type, status, ...parts } = action;
@@ -115,8 +134,12 @@ export function actionText(action: Action): string {
   }
   if (action.type === 'Respond') return `respond ${action.status} ${shown(action.reason)}`;
   const { type: _type, clusters, ...others } = action;
-  const weighted = clusters.map(({ cluster, weight }) => (clusters.length === 1 ? shown(cluster) : `${shown(cluster)} (${weight})`));
-  return `→ ${weighted.join(', ')}${settings(others)}`;
+  return `→ ${clustersText(clusters)}${settings(others)}`;
+}
+
+/** `shop/web:80`, or several with their weights. Also used where one route is explained. */
+export function clustersText(clusters: readonly WeightedCluster[]): string {
+  return clusters.map(({ cluster, weight }) => (clusters.length === 1 ? shown(cluster) : `${shown(cluster)} (${weight})`)).join(', ');
 }
 
 function endpointLines(endpoints: readonly Endpoint[]): string {
@@ -145,7 +168,7 @@ function settings(record: object, prefix = ''): string {
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     const name = `${prefix}${key}`;
     if (SECRET.test(key) || key.endsWith('Pem')) text += ` ${name}=${HIDDEN}`;
-    else if (Array.isArray(value)) text += ` ${name}=${shown(value.every(isScalar) ? value.join(',') : JSON.stringify(withoutSecrets(value)))}`;
+    else if (Array.isArray(value)) text += ` ${name}=${shown(value.every(isScalar) ? value.join(',') : value.every(isField) ? value.map(fieldText).join(', ') : JSON.stringify(withoutSecrets(value)))}`;
     else if (typeof value === 'object' && value !== null) text += settings(value, `${name}.`);
     else text += ` ${name}=${shown(brief(String(value)))}`;
   }
@@ -155,6 +178,15 @@ function settings(record: object, prefix = ''): string {
 /** A digest is recognised by its beginning. */
 function brief(text: string): string {
   return /^sha256\/[\da-f]{64}$/.test(text) ? `${text.slice(0, 15)}…` : text;
+}
+
+/** A header field: two texts, `name` and `value`. */
+function isField(value: unknown): value is { readonly name: string; readonly value: string } {
+  return typeof value === 'object' && value !== null && Object.keys(value).join() === 'name,value' && Object.values(value).every((each) => typeof each === 'string');
+}
+
+function fieldText({ name, value }: { readonly name: string; readonly value: string }): string {
+  return `${name}: ${value}`;
 }
 
 function isScalar(value: unknown): boolean {
@@ -173,7 +205,7 @@ function unicodeEscape(character: string): string {
 /** The table as plain data without private keys: of a certificate its hostnames and its end (RFC 3339), of filters nothing that is named like a secret. */
 export function printable(sections: Sections): unknown {
   const { listeners, virtualHosts, clusters, endpoints, certificates } = sections;
-  const shownCertificates = Object.entries(certificates).map(([key, { name, hostnames, notAfter }]) => [key, { name, hostnames, notAfter: dateText(notAfter) }]);
+  const shownCertificates = Object.entries(certificates).map(([key, certificate]) => [key, shownCertificate(certificate)]);
   return { listeners, virtualHosts: withoutSecrets(virtualHosts), clusters, endpoints, certificates: Object.fromEntries(shownCertificates) };
 }
 

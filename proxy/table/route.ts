@@ -111,6 +111,12 @@ export interface Forward {
   readonly sessionPath?: string;
 }
 
+/** What of a Forward holds where its requests are sent, whether the route says it or the worker. */
+export interface ForwardSettings extends Required<Pick<Forward, 'maxBodyBytes' | 'requestBuffering'>> {
+  readonly timeouts: Required<Timeouts>;
+  readonly retry: RetryPolicy;
+}
+
 export interface WeightedCluster {
   /** Key into `Snapshot.clusters`. */
   readonly cluster: string;

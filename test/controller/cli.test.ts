@@ -1,7 +1,9 @@
 // The command line: what it prints, where, and with which exit code.
 import test from 'ava';
+import { selfSigned } from '../../certs/self-signed.ts';
 import { documents, endpoints, ingress, service } from '../support/fairlead-manifests.ts';
 import { runCli, temporaryFolder } from '../support/fairlead-run.ts';
+import { secretYaml } from '../support/manifests.ts';
 
 const SITE = documents(ingress('web', { paths: { '/': 'web', '/api': 'api' } }), service('web'), service('api'), endpoints('web', 8081, 8082));
 
@@ -124,7 +126,7 @@ test('explain says which route answers, where it was written, and what its endpo
   t.regex(stdout, /no +PathPrefix \/api +Ingress shop\/web spec\.rules\[0\]\.http\.paths\[1\]: path is \/cart, wanted PathPrefix \/api/);
   t.regex(stdout, /answers +PathPrefix \/ /);
   t.regex(stdout, /answer +Ingress shop\/web spec\.rules\[0\]\.http\.paths\[0\] \(.*site\.yaml:\d+\)/);
-  t.regex(stdout, /cluster +shop\/web:80\n +127\.0\.0\.1:8081\n +127\.0\.0\.1:8082/);
+  t.regex(stdout, /cluster +shop\/web:80\n +HTTP\/1\.1 in clear text; round robin\n +127\.0\.0\.1:8081\n +127\.0\.0\.1:8082/);
 
   const empty = await runCli(['explain', dir, 'http://shop.example.com/api/']);
   t.is(empty.code, 0);
@@ -137,7 +139,7 @@ test('explain says that TLS is passed through, who wants it so, and that no rout
   const dir = temporaryFolder(t, { 'site.yaml': documents(passed, ingress('other', { host: 'other.example.com' }), service('web'), endpoints('web', 8081)) });
   const { code, stdout } = await runCli(['explain', dir, 'https://shop.example.com/cart']);
   t.is(code, 0);
-  t.regex(stdout, /answer +none of ours: TLS is passed through as it is, by Ingress shop\/web metadata\.annotations\[\S+\/ssl-passthrough\] \(.*site\.yaml:\d+\);[^\n]*\n +cluster +shop\/web:80\n +127\.0\.0\.1:8081\n/);
+  t.regex(stdout, /answer +none of ours: TLS is passed through as it is, by Ingress shop\/web metadata\.annotations\[\S+\/ssl-passthrough\] \(.*site\.yaml:\d+\);[^\n]*\n +cluster +shop\/web:80\n +round robin\n +127\.0\.0\.1:8081\n/);
   t.notRegex(stdout, /PathPrefix/);
   t.regex((await runCli(['explain', dir, 'http://shop.example.com/cart'])).stdout, /answer +Ingress shop\/web/);
   t.regex((await runCli(['explain', dir, 'https://shop.example.com/../x', '-H', 'Host: other.example.com'])).stdout, /host +shop\.example\.com\n\n.*TLS is passed through/, 'what the request says is not read');
@@ -194,6 +196,20 @@ test('what only looks at manifests takes every flag of run, and its help shows t
   t.deepEqual(flags(check.stdout).filter((name) => !flags(run.stdout).includes(name)), ['--output']);
   t.deepEqual(['--max-body-size', '--ssl-ciphers', '--workers', '--kubeconfig'].map((name) => flags(check.stdout).includes(name)), [true, true, false, false]);
   t.regex(check.stdout, /Every other flag of "fairlead run" is taken too, and has no effect here/);
+});
+
+test('explain names the certificate of a handshake and never its key, and counts as usual what no flag and no annotation changes', async (t) => {
+  const { chainPem, keyPem } = selfSigned({ hostnames: ['shop.example.com'] });
+  const dir = temporaryFolder(t, { 'site.yaml': documents(ingress('web', { tls: 'cert' }), service('web'), endpoints('web', 8081), secretYaml('cert', chainPem, keyPem, 'shop')) });
+  const json = (await runCli(['explain', dir, 'https://shop.example.com/', '--output', 'json'])).stdout;
+  t.like((JSON.parse(json) as { readonly tls: object }).tls, { serverName: 'shop.example.com', byDefault: false, asksForCertificate: false, certificate: { hostnames: ['shop.example.com'] } });
+  t.notRegex(json, /-----BEGIN|keyPem/);
+  const { stdout } = await runCli(['explain', dir, 'https://shop.example.com/']);
+  t.regex(stdout, /tls +certificate shop\.example\.com until \d{4}-\d\d-\d\d\n/);
+  t.regex(stdout, /cluster +shop\/web:80\n +HTTP\/1\.1 in clear text; round robin\n/);
+  t.notRegex(stdout, /limits|connects within|retries/);
+  const flags = await runCli(['explain', dir, 'https://shop.example.com/', '--proxy-read-timeout', '90s', '--proxy-connect-timeout', '500ms', '--proxy-next-upstream', 'off', '--max-body-size', '2m']);
+  t.regex(flags.stdout, /limits +body 2m, read 90s\n +retries +none\n +cluster +\S+\n +HTTP\/1\.1 in clear text; round robin; connects within 500ms\n/);
 });
 
 test('explain believes a proxy as the listener does', async (t) => {

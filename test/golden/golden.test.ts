@@ -4,10 +4,15 @@
 //   # dns api.example.com 203.0.113.1             what DNS says of a name (nothing: it does not resolve)
 //   # secret shop/cert *.example.com              a Secret with a certificate for these names, made for the occasion
 //   # authority shop/ca                           a Secret with the certificate of an authority, always the same
+//   # explain https://shop.example.com/cart       what explain says of this request, in place of the table
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { selfSigned } from '../../certs/self-signed.ts';
+import { explainText } from '../../controller/cli/explain-text.ts';
+import { usual } from '../../controller/cli/explain.ts';
+import { settingsOf } from '../../controller/cli/options.ts';
+import { explain } from '../../controller/explain.ts';
 import { KubeStore } from '../../controller/kube/state.ts';
 import type { DnsAnswer } from '../../controller/model/external-name.ts';
 import type { Problem } from '../../controller/model/problem.ts';
@@ -43,7 +48,7 @@ for (const file of files) {
 
 /** The table and the Problems. */
 function meaning(input: string): string {
-  const { settings, dns, secrets } = readSettings(input);
+  const { settings, dns, secrets, urls } = readSettings(input);
   const store = new KubeStore();
   const { objects, problems } = readManifests([input, ...secrets].join('\n---\n'));
   for (const object of objects) store.put(object);
@@ -52,7 +57,8 @@ function meaning(input: string): string {
   const listeners = settings.defaultSslCertificate === undefined ? {} : result.sections.listeners;
   const table = printTable({ ...result.sections, listeners }).replaceAll(/until \d{4}-\d\d-\d\d/g, 'until …');
   const lines = [...problems, ...result.problems].map(problemText);
-  return [table, ...lines].filter((part) => part !== '').join('\n').replaceAll(/ +$/gm, '');
+  const explained = urls.map((url) => explainText(explain(result.sections, { url, method: 'GET', headers: [], from: '192.0.2.1' }, () => undefined, settingsOf(['--manifests', '.'])), usual()));
+  return [urls.length === 0 ? table : '', ...lines, ...explained.map((text) => text.replaceAll(/until \d{4}-\d\d-\d\d/g, 'until …'))].filter((part) => part !== '').join('\n').replaceAll(/ +$/gm, '');
 }
 
 function problemText({ severity, reason, origin, message, hint, effect }: Problem): string {
@@ -67,9 +73,10 @@ const FLAGS: ReadonlyMap<string, (value: string) => Partial<PipelineSettings>> =
   ['--watch-ingress-without-class', (value) => ({ watchIngressWithoutClass: value !== 'false' })],
 ]);
 
-function readSettings(input: string): { settings: Partial<PipelineSettings>; dns: Map<string, DnsAnswer>; secrets: string[] } {
+function readSettings(input: string): { settings: Partial<PipelineSettings>; dns: Map<string, DnsAnswer>; secrets: string[]; urls: string[] } {
   const dns = new Map<string, DnsAnswer>();
   const secrets: string[] = [];
+  const urls: string[] = [];
   let settings: Partial<PipelineSettings> = {};
   for (const line of input.split('\n')) {
     const [mark, word = '', first = '', ...rest] = line.split(' ');
@@ -77,6 +84,7 @@ function readSettings(input: string): { settings: Partial<PipelineSettings>; dns
     const flag = FLAGS.get(word);
     if (flag !== undefined) settings = { ...settings, ...flag(first) };
     if (word === 'dns') dns.set(first, rest.length === 0 ? { error: 'ENOTFOUND' } : { addresses: rest });
+    if (word === 'explain') urls.push(first);
     if (word === 'authority') secrets.push(authoritySecretYaml(first));
     if (word === 'secret') {
       const [namespace = '', name = ''] = first.split('/');
@@ -84,5 +92,5 @@ function readSettings(input: string): { settings: Partial<PipelineSettings>; dns
       secrets.push(secretYaml(name, chainPem, keyPem, namespace));
     }
   }
-  return { settings, dns, secrets };
+  return { settings, dns, secrets, urls };
 }

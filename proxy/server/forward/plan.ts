@@ -2,7 +2,7 @@
 // and kept for as long as the table holds that action.
 import type { UpstreamRequest } from '../../upstream/call.ts';
 import type { WorkerForwarding, WorkerTimeouts } from '../../table/messages.ts';
-import type { Forward, RetryPolicy } from '../../table/route.ts';
+import type { Forward, ForwardSettings, RetryPolicy } from '../../table/route.ts';
 import { compileKey } from './key-text.ts';
 import type { KeyText } from './key-text.ts';
 
@@ -46,20 +46,25 @@ export class ForwardPlans {
   }
 }
 
-function planOf({ timeouts, retry, maxBodyBytes, requestBuffering, upstreamHost }: Forward, defaults: ForwardDefaults): ForwardPlan {
+export function settingsOf({ timeouts, retry, maxBodyBytes, requestBuffering }: Forward, defaults: ForwardDefaults): ForwardSettings {
   const usual = defaults.timeouts;
   return {
     timeouts: {
       responseHeadMs: timeouts?.responseHeadMs ?? usual.responseHeadMs,
       readIdleMs: timeouts?.readIdleMs ?? usual.readIdleMs,
       sendIdleMs: timeouts?.sendIdleMs ?? usual.sendIdleMs,
+      requestMs: timeouts?.requestMs ?? usual.requestMs,
     },
-    requestMs: timeouts?.requestMs ?? usual.requestMs,
     maxBodyBytes: maxBodyBytes ?? defaults.maxBodyBytes,
     requestBuffering: requestBuffering ?? defaults.forwarding.requestBuffering,
-    retry: retryPlan({ ...defaults.forwarding.retry, ...retry }),
-    upstreamHost: upstreamHost === undefined ? undefined : compileKey(upstreamHost),
+    retry: { ...defaults.forwarding.retry, ...retry },
   };
+}
+
+function planOf(action: Forward, defaults: ForwardDefaults): ForwardPlan {
+  const { timeouts: { requestMs, ...timeouts }, maxBodyBytes, requestBuffering, retry } = settingsOf(action, defaults);
+  const { upstreamHost } = action;
+  return { timeouts, requestMs, maxBodyBytes, requestBuffering, retry: retryPlan(retry), upstreamHost: upstreamHost === undefined ? undefined : compileKey(upstreamHost) };
 }
 
 function retryPlan({ attempts, totalMs, nonIdempotent, on }: RetryPolicy): RetryPlan {
