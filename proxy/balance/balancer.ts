@@ -24,6 +24,8 @@ export interface Balancer {
   pick(hashKey: string | undefined, tried: readonly Endpoint[]): Pick | undefined;
   /** Picks this very endpoint if it takes requests (session affinity); undefined: it is gone, ejected or full. */
   take(endpoint: Endpoint): Pick | undefined;
+  /** True: it is one of those that get requests, though perhaps not just now, for it is ejected or full. */
+  has(endpoint: Endpoint): boolean;
   /** Why `pick` with nothing tried gives nothing just now; undefined: it would give something. */
   shortage(): Shortage | undefined;
   /** Set by whoever waits for a place: a pick was settled, or the membership changed. */

@@ -118,6 +118,10 @@ class PolicyBalancer implements Balancer {
     return slot !== undefined && slot.eligible && this.#isUsable(slot) ? new SlotPick(this, slot) : undefined;
   }
 
+  has(endpoint: Endpoint): boolean {
+    return this.#slots.get(slotKey(endpoint))?.eligible === true;
+  }
+
   shortage(): Shortage | undefined {
     if (this.members.length === 0) return 'NoHealthyUpstream';
     return this.members.some(this.#hasRoom) ? undefined : 'UpstreamOverflow';

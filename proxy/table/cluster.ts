@@ -86,7 +86,10 @@ export interface CookieAffinity {
   readonly mode: 'Balanced' | 'Persistent';
   /** Distinguishes the sessions of one upstream from those of another: `namespace-service-port`, the port as written. */
   readonly upstream: string;
-  /** True: a request that failed at its session's endpoint is tried at another one, and the session moves there. */
+  /**
+   * True: a request that failed at its session's endpoint is tried at another one, and the session moves there. False: it is tried there again, and where
+   * another one has to answer nevertheless, the session stays.
+   */
   readonly changeOnFailure: boolean;
   readonly cookie: SessionCookie;
 }

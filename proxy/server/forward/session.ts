@@ -11,30 +11,27 @@ import type { ActiveCluster } from './clusters.ts';
 
 export interface SessionPick {
   readonly pick: Pick;
-  /** Key of the session that begins; undefined: it goes on. */
+  /** Key of the session that begins or moves; undefined: it goes on. */
   readonly newKey: string | undefined;
 }
 
 /**
- * `tried`: endpoints at which this request failed. Without `changeOnFailure` a session goes to its own endpoint again, unless passive health has
- * taken that one out. Undefined: no endpoint can take the request.
+ * `tried`: endpoints at which this request failed. Without `changeOnFailure` a session goes to its own endpoint again; while passive health has taken
+ * that one out, or it is full, its requests go elsewhere and the session stays where it is. Undefined: no endpoint can take the request.
  */
 export function pickForSession(affinity: CookieAffinity, { balancer, endpoints }: ActiveCluster, exchange: Exchange, tried: readonly Endpoint[]): SessionPick | undefined {
   const sent = cookieValue(exchange.request.headers, affinity.cookie.name);
   const key = sent === undefined ? undefined : cookieKey(affinity.upstream, sent);
+  const home = key === undefined || affinity.mode === 'Balanced' ? undefined : endpointByKey(affinity.upstream, endpoints, key);
   if (key !== undefined && (tried.length === 0 || !affinity.changeOnFailure)) {
-    const own = affinity.mode === 'Balanced' ? balancer.pick(key, NONE) : takeByKey(affinity, endpoints, balancer, key);
+    const own = affinity.mode === 'Balanced' ? balancer.pick(key, NONE) : home && balancer.take(home);
     if (own !== undefined) return { pick: own, newKey: undefined };
   }
   const newKey = randomKey();
   const pick = balancer.pick(newKey, tried);
   if (pick === undefined) return undefined;
+  if (home !== undefined && !affinity.changeOnFailure && balancer.has(home)) return { pick, newKey: undefined };
   return { pick, newKey: affinity.mode === 'Balanced' ? newKey : endpointKey(affinity.upstream, pick.endpoint) };
-}
-
-function takeByKey(affinity: CookieAffinity, endpoints: readonly Endpoint[], balancer: ActiveCluster['balancer'], key: string): Pick | undefined {
-  const endpoint = endpointByKey(affinity.upstream, endpoints, key);
-  return endpoint === undefined ? undefined : balancer.take(endpoint);
 }
 
 /** The value of the Set-Cookie field. `path`: `Forward.sessionPath`. */

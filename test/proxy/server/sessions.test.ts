@@ -1,5 +1,6 @@
 // Session affinity from outside: which endpoint a cookie leads to, when one is issued, and what it looks like.
 import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { CookieAffinity, SessionCookie } from '../../../proxy/table/cluster.ts';
@@ -136,14 +137,36 @@ for (const changeOnFailure of [false, true]) {
   });
 }
 
-test('an endpoint that refuses connections is out, and its sessions move', async (t) => {
+for (const changeOnFailure of [false, true]) {
+  test(`an endpoint that refuses connections is out, and its sessions ${changeOnFailure ? 'move' : 'are answered elsewhere, keep their cookie and come home'} (change-on-failure ${changeOnFailure})`, async (t) => {
+    const proxy = await plane(t, 'Persistent', [ok, ok], { changeOnFailure });
+    const [home, other] = proxy.endpoints.map(({ port }) => port);
+    await proxy.backends[0]!.close();
+    const cookie = `INGRESSCOOKIE=${md5(`${U}127.0.0.1:${home}`)}|${MARK}`;
+    const moved = changeOnFailure ? `INGRESSCOOKIE=${md5(`${U}127.0.0.1:${other}`)}|${MARK}` : undefined;
+    for (const when of ['refused and tried elsewhere', 'while it is out']) {
+      const next = await visit(proxy.port, cookie);
+      t.deepEqual([next.status, next.body, next.set?.split(';')[0]], [200, `from ${other}`, moved], when);
+    }
+    t.deepEqual(proxy.log.map(({ exchange }) => exchange.attempts.map((each) => each.endpoint.port)), [[home, other], [other]]);
+    if (changeOnFailure) return;
+    const back = createServer((_request, response) => response.end('home'));
+    await new Promise<void>((resolve) => back.listen(home, '127.0.0.1', resolve));
+    t.teardown(() => back.close());
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const next = await visit(proxy.port, cookie);
+    t.deepEqual([next.status, next.body, next.set], [200, 'home', undefined]);
+  });
+}
+
+test('a session moves, with a new cookie, when its endpoint leaves the table while it is out', async (t) => {
   const proxy = await plane(t, 'Persistent', [ok, ok]);
-  const { port } = proxy.endpoints[0]!;
+  const [gone, stays] = proxy.endpoints;
   await proxy.backends[0]!.close();
-  const cookie = `INGRESSCOOKIE=${md5(`${U}127.0.0.1:${port}`)}|${MARK}`;
-  const next = await visit(proxy.port, cookie);
-  t.is(next.status, 200);
-  t.not(next.set, undefined);
+  const cookie = `INGRESSCOOKIE=${md5(`${U}127.0.0.1:${gone!.port}`)}|${MARK}`;
+  t.is((await visit(proxy.port, cookie)).set, undefined);
+  await proxy.swap({ endpoints: { 'test/web:80': [{ ...gone!, ready: false, serving: false }, stays!] } });
+  t.is((await visit(proxy.port, cookie)).cookie, `INGRESSCOOKIE=${md5(`${U}127.0.0.1:${stays!.port}`)}|${MARK}`);
 });
 
 test('every attribute of the cookie, letter by letter', async (t) => {
