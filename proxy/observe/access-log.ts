@@ -3,13 +3,14 @@
 // Fields: time, msg ("request"), id, client, method, scheme, host, path, target (where it says more than the path),
 // protocol, status, reason (empty: an endpoint answered), bytes_in, bytes_out (bodies), duration_ms, route (the object and
 // field that routed it), cluster, endpoint (the last one tried), attempts (of a failed one the reason
-// and the detail that the system, TLS or a parser gave), user_agent, referer.
+// and the detail that the system, TLS or a parser gave), user_agent, referer. A TLS connection that was passed through has a line with
+// msg "passthrough", and of these fields those that it has; beside them ended_by (client, endpoint, proxy).
 import type { Attempt, Exchange, RawHeaders } from '../http/exchange.ts';
 import type { Endpoint } from '../table/cluster.ts';
 import { originText } from '../table/origin.ts';
 import type { Route } from '../table/route.ts';
 import { ATOMIC_WRITE, LineWriter } from './line-writer.ts';
-import type { ExchangeObserver } from './observer.ts';
+import type { ExchangeObserver, Passage } from './observer.ts';
 
 /** Longest text of each kind in characters; `SHORT` serves where escapes have made the line longer than one write. */
 interface TextLimits {
@@ -35,6 +36,10 @@ export class AccessLog implements ExchangeObserver {
 
   observeExchange(exchange: Exchange, bytesIn: number, bytesOut: number, elapsedMs: number): void {
     this.#writer.write(accessLogLine(exchange, bytesIn, bytesOut, elapsedMs, Date.now()));
+  }
+
+  observePassage(passage: Passage): void {
+    this.#writer.write(passageLine(passage, Date.now()));
   }
 
   /** Lines lost because their reader was too slow or gone. */
@@ -69,6 +74,14 @@ function format(exchange: Exchange, bytesIn: number, bytesOut: number, elapsedMs
     + `,"status":${exchange.status},"reason":${text(exchange.reason, limits.text)},"bytes_in":${bytesIn},"bytes_out":${bytesOut}`
     + `,"duration_ms":${milliseconds(elapsedMs)}${routed}${cluster}${endpoint}${tried}`
     + `${header(request.headers, 'user-agent', 'user_agent', limits)}${header(request.headers, 'referer', 'referer', limits)}}\n`;
+}
+
+/** Nothing in it is of a length that the client chooses. */
+export function passageLine({ client, serverName, origin, cluster, endpoint, bytesIn, bytesOut, elapsedMs, endedBy, reason }: Passage, now: number): string {
+  const { text: limit } = USUAL;
+  return `{"time":"${timeText(now)}","msg":"passthrough","client":${text(client, limit)},"host":${text(serverName, limit)},"reason":${text(reason, limit)},"ended_by":"${endedBy}"`
+    + `,"bytes_in":${bytesIn},"bytes_out":${bytesOut},"duration_ms":${milliseconds(elapsedMs)},"route":${text(originText(origin), limit)},"cluster":${text(cluster, limit)}`
+    + `${endpoint === undefined ? '' : `,"endpoint":${text(endpointText(endpoint), limit)}`}}\n`;
 }
 
 function text(value: string, limit: number): string {

@@ -7,14 +7,14 @@ import { OTHER, liveSeries } from '../table/live-series.ts';
 import type { HistogramData, WorkerStats } from '../table/messages.ts';
 import {
   ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_REFUSED, DURATION_BOUNDS, EVENT_LOOP_DELAY, EVENT_LOOP_DELAY_P99, HANDSHAKE_FAILURES, LOG_LINES_DROPPED,
-  MAX_FILES, OPEN_FILES, OVERLOAD, REFUSED_CONNECTIONS, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, WORKER_MEMORY, seriesKey,
+  MAX_FILES, OPEN_FILES, OVERLOAD, PASSED, REFUSED_CONNECTIONS, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, WORKER_MEMORY, seriesKey,
 } from '../table/metrics.ts';
 import type { RefusedConnection } from '../table/metrics.ts';
 import type { Route } from '../table/route.ts';
 import { EMPTY_SNAPSHOT } from '../table/snapshot.ts';
 import type { Snapshot } from '../table/snapshot.ts';
 import { fileDescriptors, residentMemory } from './own-process.ts';
-import type { ExchangeObserver } from './observer.ts';
+import type { ExchangeObserver, Passage } from './observer.ts';
 
 /** Objects, and services, with series of their own; further ones share one named `_other`, so that a table of any size can be scraped. */
 const MAX_SERIES = 10_000;
@@ -55,6 +55,7 @@ export class Metrics implements ExchangeObserver {
   readonly #unrouted = newSeries('', '');
   readonly #others = newSeries('', OTHER);
   readonly #attempts = new Map<string, Map<string | number, number>>();
+  readonly #passed = new Map<string, Map<string, number>>();
   readonly #listeners = new Map<string, ListenerSeries>();
   readonly #loopDelay = monitorEventLoopDelay({ resolution: LOOP_PERIOD_MS });
   #table: () => Snapshot = () => EMPTY_SNAPSHOT;
@@ -111,7 +112,11 @@ export class Metrics implements ExchangeObserver {
     series.durationSum += seconds;
     series.bytesIn += bytesIn;
     series.bytesOut += bytesOut;
-    for (const attempt of exchange.attempts) this.#countAttempt(service, attempt.error ?? Math.floor((attempt.status ?? 0) / 100));
+    for (const attempt of exchange.attempts) count<string | number>(this.#attempts, service, attempt.error ?? Math.floor((attempt.status ?? 0) / 100));
+  }
+
+  observePassage({ cluster, reason }: Passage): void {
+    count(this.#passed, cluster, reason);
   }
 
   connectionOpened(listener: string): void {
@@ -141,6 +146,7 @@ export class Metrics implements ExchangeObserver {
     for (const [service, results] of this.#attempts) {
       for (const [result, count] of results) counters[seriesKey(ATTEMPTS, service, typeof result === 'number' ? `${result}xx` : result)] = count;
     }
+    for (const [service, reasons] of this.#passed) for (const [reason, times] of reasons) counters[seriesKey(PASSED, service, reason)] = times;
     const gauges: Record<string, number> = {};
     for (const [name, listener] of this.#listeners) {
       gauges[seriesKey(CONNECTIONS, name)] = listener.open;
@@ -187,17 +193,7 @@ export class Metrics implements ExchangeObserver {
       for (const service of series.answered.keys()) if (isGone(service)) series.answered.delete(service);
       for (const reply of series.replied.keys()) if (isGone(reply.slice(0, reply.indexOf('\u0000')))) series.replied.delete(reply);
     }
-    for (const service of this.#attempts.keys()) if (isGone(service)) this.#attempts.delete(service);
-  }
-
-  #countAttempt(service: string, result: string | number): void {
-    let results = this.#attempts.get(service);
-    if (results === undefined) {
-      const label = this.#attempts.size >= MAX_SERIES ? OTHER : service;
-      results = this.#attempts.get(label) ?? new Map<string | number, number>();
-      this.#attempts.set(label, results);
-    }
-    results.set(result, (results.get(result) ?? 0) + 1);
+    for (const counted of [this.#attempts, this.#passed]) for (const service of counted.keys()) if (isGone(service)) counted.delete(service);
   }
 
   #listener(name: string): ListenerSeries {
@@ -205,6 +201,16 @@ export class Metrics implements ExchangeObserver {
     if (series === undefined) this.#listeners.set(name, (series = { open: 0, accepted: 0, failedHandshakes: 0, refused: { TooManyConnections: 0, InvalidProxyHeader: 0, PlainHttpToHttpsPort: 0 } }));
     return series;
   }
+}
+
+function count<Result>(byService: Map<string, Map<Result, number>>, service: string, result: Result): void {
+  let results = byService.get(service);
+  if (results === undefined) {
+    const label = byService.size >= MAX_SERIES ? OTHER : service;
+    results = byService.get(label) ?? new Map<Result, number>();
+    byService.set(label, results);
+  }
+  results.set(result, (results.get(result) ?? 0) + 1);
 }
 
 function newSeries(namespace: string, name: string): ObjectSeries {

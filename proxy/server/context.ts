@@ -1,6 +1,7 @@
 // What a connection's codec needs from the worker around it. Codecs (http1/, http2/) turn bytes into exchanges and
 // hand them over here; they know nothing of routes, and handle.ts knows nothing of sockets.
 import type { Exchange, Request } from '../http/exchange.ts';
+import type { Passage } from '../observe/observer.ts';
 import type { Deadlines } from '../time/deadlines.ts';
 import type { Limits } from './limits.ts';
 import type { Peer } from './peer.ts';
@@ -19,6 +20,8 @@ export interface ServerContext {
   serve(exchange: Exchange, listener: string): void;
   /** A message that was refused before it became an exchange: for the access log and metrics. */
   refused(peer: Peer, refusal: Refusal): void;
+  /** A connection that was passed through is over. */
+  passed(passage: Passage): void;
 }
 
 export interface Connection {

@@ -20,6 +20,7 @@ import { Prelude } from './prelude.ts';
 import { refusalText } from './refused.ts';
 import type { Opening, Unsaid } from './prelude.ts';
 import type { SpecialHosts } from './special-hosts.ts';
+import type { Passage } from '../observe/observer.ts';
 import { plainAddress } from '../http/forwarded.ts';
 import { normalServerName } from '../http/server-name.ts';
 import { TrustedProxies } from '../http/trust.ts';
@@ -191,18 +192,18 @@ export class Listeners {
     }
     const host = opening === undefined ? undefined : this.#hostOf(opening.serverName, listener);
     if (host?.passthrough === undefined) tls.accept(socket, host?.tls);
-    else this.#passThrough(socket, host.passthrough.cluster);
+    else this.#passThrough(socket, host.passthrough, { serverName: normalServerName(opening?.serverName), client: peerOf(socket, listener.name, trust, opening?.proxied).client.address });
   }
 
   #hostOf(serverName: string, listener: Listener): { readonly tls?: HostTls; readonly passthrough?: HostPassthrough } | undefined {
     return this.#host.tlsState().table.virtualHost(listener.name, normalServerName(serverName));
   }
 
-  #passThrough(socket: Socket, cluster: string): void {
+  #passThrough(socket: Socket, { cluster, origin }: HostPassthrough, from: Pick<Passage, 'serverName' | 'client'>): void {
     this.#pending.delete(socket);
     const active = this.#host.clusters.get(cluster);
     if (active === undefined) socket.destroy();
-    else new Passthrough(socket, active, this.#host.connector, this.#context);
+    else new Passthrough(socket, active, this.#host.connector, this.#context, { ...from, cluster, origin });
   }
 
   /** A handshake is complete. */

@@ -1,7 +1,8 @@
 // A TLS connection that is passed on as it is: bytes of the client to an endpoint and back, unread. The first of them, by
 // which it was recognised, are still in the socket.
 import type { Socket } from 'node:net';
-import type { Pick } from '../balance/balancer.ts';
+import type { Pick as Picked } from '../balance/balancer.ts';
+import type { Passage } from '../observe/observer.ts';
 import type { Cluster, Endpoint } from '../table/cluster.ts';
 import type { Connector } from '../upstream/connector.ts';
 import type { ConnectError } from '../upstream/errors.ts';
@@ -13,25 +14,37 @@ const KEEP_ALIVE_PROBE_MS = 60_000;
 /** A fatal alert: internal_error (RFC 8446 §6.2). It says more than a closed connection. */
 const ALERT = Buffer.from([21, 3, 3, 0, 2, 2, 80]);
 
+type About = Pick<Passage, 'client' | 'serverName' | 'cluster' | 'origin'>;
+
 /** Where connections that are open are known. */
-type Registry = { readonly [Name in 'opened' | 'closed']: ServerContext[Name] };
+type Registry = { readonly [Name in 'opened' | 'closed' | 'passed']: ServerContext[Name] };
+
+/** The worker has cut it at the end of its drain. */
+export const DRAIN_TIMEOUT = 'DrainTimeout';
 
 export class Passthrough implements Connection {
   readonly #socket: Socket;
   readonly #active: ActiveCluster;
   readonly #connector: Connector;
   readonly #context: Registry;
+  readonly #about: About;
+  readonly #startedAt = performance.now();
   readonly #tried: Endpoint[] = [];
   #upstream: Socket | undefined;
+  #failure: string | undefined;
+  /** Whose word came first. */
+  #end: Pick<Passage, 'endedBy' | 'reason'> | undefined;
   #over = false;
 
-  constructor(socket: Socket, active: ActiveCluster, connector: Connector, context: Registry) {
+  constructor(socket: Socket, active: ActiveCluster, connector: Connector, context: Registry, about: About) {
+    this.#about = about;
     this.#socket = socket;
     this.#active = active;
     this.#connector = connector;
     this.#context = context;
     socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
-    socket.on('close', () => this.#end());
+    socket.on('end', () => this.#endedBy('client'));
+    socket.on('close', () => this.#closed());
     context.opened(this);
     this.#try();
   }
@@ -40,6 +53,7 @@ export class Passthrough implements Connection {
   drain(): void {}
 
   destroy(): void {
+    this.#endedBy('proxy', DRAIN_TIMEOUT);
     this.#socket.destroy();
     this.#upstream?.destroy();
   }
@@ -47,6 +61,7 @@ export class Passthrough implements Connection {
   #try(): void {
     const pick = this.#tried.length < ATTEMPTS ? this.#active.balancer.pick(undefined, this.#tried) : undefined;
     if (pick === undefined) {
+      this.#endedBy('proxy', this.#failure ?? this.#active.balancer.shortage() ?? 'NoHealthyUpstream');
       this.#socket.end(ALERT);
       this.#socket.destroySoon();
       return;
@@ -56,15 +71,18 @@ export class Passthrough implements Connection {
     this.#connector.connect(clearText(this.#active.cluster), pick.endpoint, (error, upstream) => this.#connected(pick, startedAt, error, upstream));
   }
 
-  #connected(pick: Pick, startedAt: number, error: ConnectError | null, upstream: Socket | null): void {
+  #connected(pick: Picked, startedAt: number, error: ConnectError | null, upstream: Socket | null): void {
     if (upstream === null) {
       pick.settle(error?.reason === 'UpstreamConnectionTimeout' ? 'timeout' : 'refused', performance.now() - startedAt);
+      this.#failure = error?.reason;
       if (!this.#over) this.#try();
       return;
     }
     const elapsedMs = performance.now() - startedAt;
     this.#upstream = upstream;
+    upstream.on('end', () => this.#endedBy('endpoint'));
     upstream.on('close', () => {
+      this.#endedBy('endpoint');
       pick.settle('success', elapsedMs);
       this.#socket.destroySoon();
     });
@@ -76,13 +94,19 @@ export class Passthrough implements Connection {
     upstream.pipe(this.#socket);
   }
 
-  #end(): void {
+  #endedBy(endedBy: Passage['endedBy'], reason = ''): void {
+    this.#end ??= { endedBy, reason };
+  }
+
+  #closed(): void {
     this.#over = true;
+    this.#endedBy('client');
     this.#upstream?.destroy();
     this.#context.closed(this);
+    const { bytesWritten: bytesIn } = this.#upstream ?? { bytesWritten: 0 };
+    this.#context.passed({ ...this.#about, endpoint: this.#tried.at(-1), bytesIn, bytesOut: this.#socket.bytesWritten, elapsedMs: performance.now() - this.#startedAt, ...this.#end! });
   }
 }
-
 
 const clearTexts = new WeakMap<Cluster, Cluster>();
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Exchange, Reply } from '../http/exchange.ts';
 import { compileTable } from '../match/compile.ts';
 import type { Compiled, RoutingTable } from '../match/compile.ts';
-import type { ExchangeObserver } from '../observe/observer.ts';
+import type { ExchangeObserver, Passage } from '../observe/observer.ts';
 import { applyInPlace, ownSnapshot } from '../table/own-snapshot.ts';
 import type { OwnSnapshot } from '../table/own-snapshot.ts';
 import type { WorkerOptions } from '../table/messages.ts';
@@ -26,6 +26,7 @@ import { collectGarbage, systemLoad } from './load-probe.ts';
 import { misdirected } from './misdirected.ts';
 import { Overload } from './overload.ts';
 import type { LoadProbe } from './overload.ts';
+import { DRAIN_TIMEOUT } from './passthrough.ts';
 import type { Peer } from './peer.ts';
 import { refusedExchange } from './refused.ts';
 import { plainReply, sendReply } from './reply.ts';
@@ -171,6 +172,11 @@ export class Server implements ServerContext {
   refused(peer: Peer, refusal: Refusal): void {
     const exchange = refusedExchange(peer, refusal);
     for (const observer of this.#service.observers) observer.observeExchange(exchange, 0, 0, 0);
+  }
+
+  passed(passage: Passage): void {
+    if (passage.reason === DRAIN_TIMEOUT) this.#service.cuts.count++;
+    for (const observer of this.#service.observers) observer.observePassage?.(passage);
   }
 
   opened(connection: Connection): void {

@@ -21,6 +21,8 @@ export const ATTEMPTS = define('counter', 'fairlead_upstream_attempts_total', ['
 export const CONNECTIONS = define('gauge', 'fairlead_connections', ['listener'], 'Client connections that are open.');
 export const CONNECTIONS_ACCEPTED = define('counter', 'fairlead_connections_accepted_total', ['listener'], 'Client connections accepted.');
 export const UPGRADED = define('gauge', 'fairlead_upgraded_connections', [], 'Connections that were upgraded (WebSocket) and are open.');
+export const PASSED = define('counter', 'fairlead_passthrough_connections_total', ['service', 'reason'],
+  'TLS connections that were passed through unread and are over. reason is empty when the client or the endpoint ended it.');
 export const CONNECTIONS_REFUSED = define('counter', 'fairlead_connections_refused_total', ['listener', 'reason'],
   'Client connections closed before anything was served: their address has as many as it may, the PROXY protocol header that was due is missing or wrong, or HTTP came where TLS was due.');
 export const HANDSHAKE_FAILURES = define('counter', 'fairlead_tls_handshake_failures_total', ['listener'], 'TLS handshakes that failed.');
@@ -39,7 +41,7 @@ export type RefusedConnection = (typeof REFUSED_CONNECTIONS)[number];
 /** Every metric that a worker counts, in the order in which they are exposed. */
 export const WORKER_METRICS: readonly MetricDefinition[] = [
   REQUESTS, REQUEST_DURATION, REQUEST_BYTES, RESPONSE_BYTES, ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, UPGRADED,
-  CONNECTIONS_REFUSED, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, EVENT_LOOP_DELAY, EVENT_LOOP_DELAY_P99, WORKER_MEMORY, OPEN_FILES, MAX_FILES, OVERLOAD,
+  PASSED, CONNECTIONS_REFUSED, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, EVENT_LOOP_DELAY, EVENT_LOOP_DELAY_P99, WORKER_MEMORY, OPEN_FILES, MAX_FILES, OVERLOAD,
 ];
 
 /** Upper bounds of the duration buckets, in seconds. */

@@ -133,6 +133,8 @@ test('TLS is passed through to the endpoints, and PROXY protocol headers are rea
   };
   t.like(await ask(fairlead.https, 'pass.test', { socket: await opened(), ca: CA.certPem, rejectUnauthorized: true }), { status: 200, body: 'pods', cn: 'pod' });
   t.is((await ask(fairlead.https, 'a.test', { socket: await opened() })).status, 200);
+  await eventually('a line for the connection that was passed through', () => fairlead.accessLog.some((line) => line['msg'] === 'passthrough' && line['client'] === client.address && line['host'] === 'pass.test' && String(line['route']).startsWith('Ingress shop/pass ') && Number(line['bytes_in']) > 0));
+  t.regex((await get(fairlead.admin, '/metrics')).body, /^fairlead_passthrough_connections_total\{service="shop\/pod:80",reason=""\} 1$/m);
   await eventually('an access log line', () => fairlead.accessLog.some((line) => line['client'] === client.address && line['host'] === 'a.test'));
 });
 

@@ -4,6 +4,7 @@ import type { Limits } from '../../proxy/server/limits.ts';
 import { Server } from '../../proxy/server/server.ts';
 import type { LoadProbe } from '../../proxy/server/overload.ts';
 import type { Exchange } from '../../proxy/http/exchange.ts';
+import type { Passage } from '../../proxy/observe/observer.ts';
 import type { Cluster, Endpoint } from '../../proxy/table/cluster.ts';
 import type { Listener } from '../../proxy/table/listener.ts';
 import type { WorkerOptions } from '../../proxy/table/messages.ts';
@@ -25,6 +26,8 @@ export interface DataPlane {
   readonly httpsPort: number | undefined;
   /** Every exchange that ended, in order. */
   readonly log: Logged[];
+  /** Every TLS connection that was passed through and has ended. */
+  readonly passages: Passage[];
   /** Connections that came to nothing, as `listener reason`. */
   readonly below: string[];
   /** Puts another table in force. */
@@ -80,7 +83,9 @@ export async function startDataPlane(
   options: DataPlaneOptions = {},
 ): Promise<DataPlane> {
   const log: Logged[] = [];
+  const passages: Passage[] = [];
   const observer = {
+    observePassage: (passage: Passage) => void passages.push(passage),
     observeExchange(exchange: Exchange, bytesIn: number, bytesOut: number) {
       log.push({ status: exchange.status, reason: exchange.reason, bytesIn, bytesOut, exchange });
     },
@@ -111,6 +116,7 @@ export async function startDataPlane(
     port: ports['http'] as number,
     httpsPort: ports['https'],
     log,
+    passages,
     below,
     swap: async (change) => {
       current = { ...current, ...change, version: current.version + 1 };

@@ -4,7 +4,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync, readSync, closeSync, const
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { AccessLog, accessLogLine } from '../../../proxy/observe/access-log.ts';
+import { AccessLog, accessLogLine, passageLine } from '../../../proxy/observe/access-log.ts';
 import { exchange, route } from '../../support/fairlead-exchange.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 6);
@@ -30,6 +30,17 @@ test('tries that failed are listed with the endpoint, the reason, its detail and
     attempts: [{ endpoint: six, startedAt: 0, elapsedMs: 1, error: 'UpstreamConnectionFailure', detail: 'ECONNREFUSED: "x"\n' }, { endpoint, startedAt: 0, elapsedMs: 2, status: 200 }], status: 200,
   }), 0, 0, 3, NOW));
   t.deepEqual(line['attempts'], [{ endpoint: '[fd00::1]:8080', error: 'UpstreamConnectionFailure', detail: 'ECONNREFUSED: "x"\n', ms: 1 }, { endpoint: '10.0.0.1:8080', status: 200, ms: 2 }]);
+});
+
+test('a connection that was passed through has a line with who wanted it so, where it went, what it carried and who ended it', (t) => {
+  const passage = { client: '192.0.2.1', serverName: 'pass.example.com', origin: { kind: 'Ingress', namespace: 'shop', name: 'pass', field: 'metadata' }, cluster: 'shop/pass:443', endpoint, bytesIn: 517, bytesOut: 4200, elapsedMs: 1234.56789, endedBy: 'client', reason: '' } as const;
+  const line = passageLine(passage, NOW);
+  t.true(line.endsWith('}\n'));
+  t.deepEqual(parsed(line), {
+    time: '2026-01-02T03:04:05.006Z', msg: 'passthrough', client: '192.0.2.1', host: 'pass.example.com', reason: '', ended_by: 'client', bytes_in: 517, bytes_out: 4200, duration_ms: 1234.568,
+    route: 'Ingress shop/pass metadata', cluster: 'shop/pass:443', endpoint: '10.0.0.1:8080',
+  });
+  t.deepEqual(parsed(passageLine({ ...passage, endpoint: undefined, endedBy: 'proxy', reason: 'NoHealthyUpstream' }, NOW))['endpoint'], undefined);
 });
 
 test('no client can break out of its field or begin a line of its own', (t) => {

@@ -1,7 +1,7 @@
 // What the worker's counters say of exchanges, and that what a client chooses cannot blow them up.
 import test from 'ava';
 import { Metrics } from '../../../proxy/observe/metrics.ts';
-import { ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_REFUSED, DURATION_BOUNDS, EVENT_LOOP_DELAY, EVENT_LOOP_DELAY_P99, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, seriesKey } from '../../../proxy/table/metrics.ts';
+import { ATTEMPTS, CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_REFUSED, DURATION_BOUNDS, EVENT_LOOP_DELAY, EVENT_LOOP_DELAY_P99, HANDSHAKE_FAILURES, LOG_LINES_DROPPED, PASSED, REQUESTS, REQUEST_BYTES, REQUEST_DURATION, RESPONSE_BYTES, UPGRADED, seriesKey } from '../../../proxy/table/metrics.ts';
 import type { Cluster } from '../../../proxy/table/cluster.ts';
 import type { Route } from '../../../proxy/table/route.ts';
 import { EMPTY_SNAPSHOT } from '../../../proxy/table/snapshot.ts';
@@ -28,6 +28,18 @@ test('what the proxy answered itself is counted under its reason, with or withou
   const { counters } = metrics.stats();
   t.is(counters[seriesKey(REQUESTS, '', '', '', 'GET', '404', 'NoRouteFound')], 1);
   t.is(counters[seriesKey(REQUESTS, 'shop', 'web', 'shop/web:80', 'GET', '503', 'NoHealthyUpstream')], 1);
+});
+
+test('connections that were passed through are counted by service and by why the proxy ended them, as long as there is the service', (t) => {
+  const metrics = new Metrics(0);
+  let table: Snapshot = { ...EMPTY_SNAPSHOT, version: 1, clusters: { 'shop/pass:443': {} as Cluster } };
+  metrics.watchTable(() => table);
+  const passage = { client: '', serverName: '', origin: { kind: 'Ingress', namespace: 'shop', name: 'pass' }, cluster: 'shop/pass:443', endpoint: undefined, bytesIn: 0, bytesOut: 0, elapsedMs: 0 } as const;
+  for (const reason of ['', '', 'NoHealthyUpstream']) metrics.observePassage({ ...passage, endedBy: reason === '' ? 'client' : 'proxy', reason });
+  const { counters } = metrics.stats();
+  t.deepEqual([counters[seriesKey(PASSED, 'shop/pass:443', '')], counters[seriesKey(PASSED, 'shop/pass:443', 'NoHealthyUpstream')]], [2, 1]);
+  table = { ...EMPTY_SNAPSHOT, version: 2 };
+  t.false(Object.keys(metrics.stats().counters).some((key) => key.startsWith(PASSED.name)));
 });
 
 test('two routes of one object share its series, also after the route was replaced by a new table', (t) => {

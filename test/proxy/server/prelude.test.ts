@@ -137,6 +137,12 @@ test('a connection to a host that is passed through ends at the endpoint, byte f
     await new Promise((resolve) => socket.once('close', resolve));
   }
   t.deepEqual(names, ['PASS.test', 'PASS.test'], 'as the client wrote it');
+  while (plane.passages.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (const { bytesIn, bytesOut, elapsedMs, ...passage } of plane.passages) {
+    t.deepEqual(passage, { client: '127.0.0.1', serverName: 'pass.test', origin: { kind: 'Ingress', namespace: 'test', name: 'pass' }, cluster: 'test/pass:443', endpoint: endpoint(port), endedBy: 'client', reason: '' });
+    t.true(bytesIn > 300_000 && bytesIn < 320_000 && bytesOut > 300_000 && bytesOut < 320_000 && elapsedMs > 0, `${bytesIn} ${bytesOut} ${elapsedMs}`);
+  }
+  t.is(plane.log.length, 0, 'nothing of it is a request');
   t.is((await ask(plane.httpsPort, 'a.test')).cn, 'a.test');
   t.is((await ask(plane.httpsPort, 'nobody.test')).cn, 'default');
 });
@@ -148,6 +154,8 @@ test('behind a PROXY protocol header too, and the endpoint sees no such header',
   await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
   t.is(socket.getPeerCertificate().subject.CN, 'pod');
   socket.destroy();
+  while (plane.passages.length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.is(plane.passages[0]?.client, V4.address, 'and the log names the client of that header');
 });
 
 test('an endpoint that is gone is passed over; with none the client is told by an alert', async (t) => {
@@ -163,10 +171,16 @@ test('an endpoint that is gone is passed over; with none the client is told by a
     await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
     socket.destroy();
   }
+  while (plane.passages.length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
   await plane.change({ ...table, more: { ...table.more, endpoints: { 'test/web:80': [], 'test/pass:443': [] } } });
   t.is(await certificateFor(plane.httpsPort, clientHello({ serverName: 'pass.test' })), 'refused');
   const error = await new Promise<Error>((resolve) => tlsConnect({ port: plane.httpsPort, host: '127.0.0.1', servername: 'pass.test', rejectUnauthorized: false }).once('error', resolve));
   t.regex(error.message, /alert internal error/i);
+  await plane.change({ ...table, more: { ...table.more, endpoints: { 'test/web:80': [], 'test/pass:443': [endpoint(gone)] } } });
+  t.is(await certificateFor(plane.httpsPort, clientHello({ serverName: 'pass.test' })), 'refused');
+  while (plane.passages.length < 7) await new Promise((resolve) => setTimeout(resolve, 5));
+  const ends = plane.passages.slice(4).map(({ endedBy, reason, endpoint: last, bytesIn, bytesOut }) => [endedBy, reason, last?.port, bytesIn, bytesOut]);
+  t.deepEqual(ends, [['proxy', 'NoHealthyUpstream', undefined, 0, 7], ['proxy', 'NoHealthyUpstream', undefined, 0, 7], ['proxy', 'UpstreamConnectionFailure', gone, 0, 7]], 'seven bytes are the alert');
 });
 
 test('when one side goes, so does the other, and draining cuts what is left', async (t) => {
@@ -194,9 +208,9 @@ test('when one side goes, so does the other, and draining cuts what is left', as
   await closes(two);
   const [three, threeHeld] = await open();
   const over = Promise.all([closes(three), closes(threeHeld)]);
-  await plane.server.drain(50);
+  t.is(await plane.server.drain(50), 1, 'it counts as cut');
   await over;
-  t.pass();
+  t.deepEqual(plane.passages.map(({ endedBy, reason }) => [endedBy, reason]), [['client', ''], ['endpoint', ''], ['proxy', 'DrainTimeout']]);
 });
 
 test('a hello that is endless, or comes with a client that leaves, or is none at all, costs nobody else anything', async (t) => {
