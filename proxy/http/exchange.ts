@@ -19,6 +19,8 @@ export interface Client {
   readonly scheme: 'http' | 'https';
   /** The port that the client connected to: the forwarded one where trusted. */
   readonly localPort: number;
+  /** How many entries of X-Forwarded-For, from the right, it took to come to `address`; absent: none. */
+  readonly entries?: number;
   /** Of the connection's own TLS; undefined: it has none. Nothing forwarded changes it. */
   readonly tls?: ClientTls | undefined;
 }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { parseAuthority } from './authority.ts';
 import type { Client, ClientTls, RawHeaders, Request } from './exchange.ts';
-import { getField, getJoinedField } from './fields.ts';
+import { getJoinedField } from './fields.ts';
 import type { TrustedProxies } from './trust.ts';
 
 /** What is known of a connection before its first request. */
@@ -49,11 +49,11 @@ export function clientOf(client: Client, headers: RawHeaders, trust: TrustedProx
   const chain = getJoinedField(headers, 'x-forwarded-for');
   const counted = trust.hops === undefined ? undefined : behindHops(chain, trust.hops);
   if (trust.hops !== undefined && counted === undefined) return { ...client, trusted: false };
-  const forwardedScheme = schemeOf(firstItem(getField(headers, 'x-forwarded-proto')));
-  const port = forwardedPort(headers);
+  const { address, entries } = counted ?? (chain === undefined ? { address: client.address, entries: 0 } : originOf(chain, client.address, trust));
+  const forwardedScheme = schemeOf(itemOf(getJoinedField(headers, 'x-forwarded-proto'), entries));
+  const port = forwardedPort(headers, entries);
   if (chain === undefined && forwardedScheme === undefined && port === undefined) return client;
   const scheme = forwardedScheme ?? client.scheme;
-  const address = counted ?? (chain === undefined ? client.address : originOf(chain, client.address, trust));
   return {
     address,
     // The port of an address further away is not known.
@@ -63,32 +63,41 @@ export function clientOf(client: Client, headers: RawHeaders, trust: TrustedProx
     scheme,
     localPort: port ?? (scheme === client.scheme ? client.localPort : scheme === 'https' ? 443 : 80),
     tls: client.tls,
+    ...(entries > 0 && { entries }),
   };
 }
 
+/** An address, and how many entries of X-Forwarded-For, from the right, it takes to come to it. */
+interface Walked {
+  readonly address: string;
+  readonly entries: number;
+}
+
 /** Walks X-Forwarded-For from the right, from each trusted proxy to whom it got the request from. What is no address ends the walk. */
-function originOf(chain: string, nearest: string, trust: TrustedProxies): string {
+function originOf(chain: string, nearest: string, trust: TrustedProxies): Walked {
   let address = nearest;
+  let entries = 0;
   let end = chain.length;
   while (end > 0 && trust.includes(address)) {
     const comma = chain.lastIndexOf(',', end - 1);
     const next = itemAddress(chain.slice(comma + 1, end));
     if (next === undefined) break;
     address = next;
+    entries++;
     end = comma;
   }
-  return address;
+  return { address, entries };
 }
 
 /**
  * Whom the first of this many proxies got the request from: each of them has added one entry to X-Forwarded-For. Undefined: there are
  * fewer, or one of them is no address, so the request did not come through all of them.
  */
-function behindHops(chain: string | undefined, hops: number): string | undefined {
+function behindHops(chain: string | undefined, hops: number): Walked | undefined {
   const items = chain?.split(',') ?? [];
   if (hops < 1 || items.length < hops) return undefined;
-  const addresses = items.slice(-hops).map(itemAddress);
-  return addresses.includes(undefined) ? undefined : addresses[0];
+  const [address, ...others] = items.slice(-hops).map(itemAddress);
+  return address === undefined || others.includes(undefined) ? undefined : { address, entries: hops };
 }
 
 /** Some proxies say `wss` and `ws` of WebSockets. Undefined: it is neither. */
@@ -115,23 +124,27 @@ function itemAddress(item: string): string | undefined {
   return text.includes('%') || isIP(text) === 0 ? undefined : plainAddress(text.toLowerCase());
 }
 
-function firstItem(value: string | undefined): string | undefined {
-  if (value === undefined) return undefined;
-  const comma = value.indexOf(',');
-  return comma === -1 ? value : value.slice(0, comma).trim();
+/**
+ * What the proxy says that got the request from the client: where proxies append, each has added one item here and one to X-Forwarded-For, and what
+ * stands before that is the client's own claim. Those that replace leave fewer items; then, and where no entry told of the client, it is the first one.
+ */
+function itemOf(value: string | undefined, entries: number): string | undefined {
+  if (value === undefined || !value.includes(',')) return value;
+  const items = value.split(',');
+  return items[entries === 0 ? 0 : Math.max(0, items.length - entries)]?.trim();
 }
 
-function forwardedPort(headers: RawHeaders): number | undefined {
-  const text = firstItem(getField(headers, 'x-forwarded-port'));
+function forwardedPort(headers: RawHeaders, entries: number): number | undefined {
+  const text = itemOf(getJoinedField(headers, 'x-forwarded-port'), entries);
   if (text === undefined || !/^\d{1,5}$/.test(text)) return undefined;
   const port = Number(text);
   return port > 0 && port <= 65_535 ? port : undefined;
 }
 
-/** `host[:port]` that the client asked for: a trusted peer's X-Forwarded-Host (its first item), else the request's own authority. */
+/** `host[:port]` that the client asked for: a trusted peer's X-Forwarded-Host, else the request's own authority. */
 export function requestedAuthority(client: Client, request: Pick<Request, 'authority' | 'headers'>): string {
   if (!client.trusted) return request.authority;
-  const forwarded = firstItem(getField(request.headers, 'x-forwarded-host'));
+  const forwarded = itemOf(getJoinedField(request.headers, 'x-forwarded-host'), client.entries ?? 0);
   return forwarded !== undefined && parseAuthority(forwarded) !== undefined ? forwarded : request.authority;
 }
 

@@ -89,6 +89,28 @@ test('scheme and port of a trusted peer are believed if they make sense', (t) =>
   t.deepEqual(seen(['X-Forwarded-Port', '0']), ['http', 8080]);
 });
 
+test('where proxies append, scheme, port and host are those that the same proxy wrote as the address, and not what the client claimed before it', (t) => {
+  const seen = (chain: string, list: readonly [proto: string, port: string, host: string], trust = PRIVATE): string => {
+    const [proto, port, host] = list;
+    const headers = ['X-Forwarded-For', chain, 'X-Forwarded-Proto', proto, 'X-Forwarded-Port', port, 'X-Forwarded-Host', host];
+    const client = clientOf(connected('10.0.0.1', trust), headers, trust);
+    return `${client.address} ${client.scheme} ${client.localPort} ${requestedAuthority(client, { authority: 'own', headers })}`;
+  };
+  t.is(seen('203.0.113.5', ['https, http', '443, 80', 'evil, shop']), '203.0.113.5 http 80 shop', 'the client had put something there');
+  t.is(seen('203.0.113.5, 10.0.0.2', ['https, http', '443, 80', 'shop, inner']), '203.0.113.5 https 443 shop', 'two proxies, one item each');
+  t.is(seen('6.6.6.6, 203.0.113.5, 10.0.0.2', ['http, https, http', '1, 443, 80', 'evil, shop, inner']), '203.0.113.5 https 443 shop');
+  t.is(seen('203.0.113.5, 10.0.0.2', ['https', '443', 'shop']), '203.0.113.5 https 443 shop', 'one of them only passes on');
+  t.is(seen('203.0.113.5, 10.0.0.3, 10.0.0.2', ['https, http', '443, 80', 'shop, inner']), '203.0.113.5 https 443 shop', 'and some append');
+  t.is(seen('203.0.113.5, 203.0.113.6', ['https, http', '443, 80', 'shop, inner']), '203.0.113.6 http 80 inner', 'the one before is nobody\'s friend, in this as in the address');
+  const counted = new TrustedProxies([], 2);
+  t.is(seen('6.6.6.6, 203.0.113.5, 203.0.113.6', ['http, https, http', '1, 443, 80', 'evil, shop, inner'], counted), '203.0.113.5 https 443 shop', 'by count as well');
+});
+
+test('several fields of one name are one list', (t) => {
+  const headers = ['X-Forwarded-Proto', 'https', 'X-Forwarded-For', '203.0.113.5', 'x-forwarded-proto', 'http'];
+  t.is(clientOf(connected('10.0.0.1', PRIVATE), headers, PRIVATE).scheme, 'http');
+});
+
 test('behind a PROXY header the peer is who it names', (t) => {
   const facts = { peerAddress: '10.0.0.1', peerPort: 1, localPort: 8080, encrypted: false };
   const client = clientOfConnection({ ...facts, proxied: { address: '::ffff:203.0.113.9', port: 999, localPort: 443 } }, PRIVATE);
