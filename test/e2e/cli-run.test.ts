@@ -160,7 +160,7 @@ test('an ExternalName Service gets the addresses that the DNS gives, but no loop
   t.regex((await get(fairlead.admin, '/table')).body, /cluster shop\/web:80 .*\n {2}203\.0\.113\.7:80\n/);
   t.regex((await get(fairlead.admin, '/problems')).body, /RefNotPermitted[^]*127\.0\.0\.1/, 'loopback is refused');
   const { stdout } = await runCli(['explain', temporaryFolder(t, files), 'http://shop.example.com/', '--dns-servers', dns.address]);
-  t.regex(stdout, /cluster +shop\/web:80\n +203\.0\.113\.7:80/);
+  t.regex(stdout, /cluster +shop\/web:80\n +HTTP\/1\.1 in clear text; round robin\n +203\.0\.113\.7:80/);
 });
 
 test('a port that is taken is one clear line', async (t) => {
