@@ -23,6 +23,8 @@ const TABLE_BYTES = 4096;
 /** A block that is no HPACK: the connection's tables can never agree again. */
 export class HpackError extends Error {}
 
+const NOTHING: Buffer = Buffer.alloc(0);
+
 export class HpackDecoder {
   /** The last block held more than is allowed; what was over is not in its list. */
   tooLarge = false;
@@ -32,7 +34,7 @@ export class HpackDecoder {
   readonly #table: string[] = [];
   #tableBytes = 0;
   #tableLimit = TABLE_BYTES;
-  #block: Buffer = Buffer.alloc(0);
+  #block = NOTHING;
   #at = 0;
 
   /** Limits of one list of fields: octets as SETTINGS_MAX_HEADER_LIST_SIZE counts them, and number. */
@@ -74,6 +76,8 @@ export class HpackDecoder {
       if (bytes > this.#maxBytes || fields.length >= most) this.tooLarge = true;
       else fields.push(name, value);
     }
+    // It is cut from a slab of 64 KiB, which would last as long as the connection.
+    this.#block = NOTHING;
     return fields;
   }
 
