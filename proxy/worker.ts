@@ -1,5 +1,6 @@
 // Worker process entry: messages from the primary in, acknowledgements out. Everything else is in server/server.ts. A worker
 // holds no state that the primary could not give to its successor, so that it may die at any time.
+import { Buffer } from 'node:buffer';
 import { AccessLog } from './observe/access-log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Pulse } from './observe/pulse.ts';
@@ -7,6 +8,9 @@ import { Server } from './server/server.ts';
 import type { FromWorker, ToWorker, WorkerOptions } from './table/messages.ts';
 import { EMPTY_SNAPSHOT } from './table/snapshot.ts';
 import type { Delta } from './table/snapshot.ts';
+
+// Small buffers are cut from slabs of this size, and who keeps one of them keeps its slab.
+Buffer.poolSize = 16 * 1024;
 
 const options = JSON.parse(process.env['FAIRLEAD_WORKER'] ?? '') as WorkerOptions;
 const metrics = new Metrics(options.index);

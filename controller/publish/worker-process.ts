@@ -14,10 +14,11 @@ const WORKER_FILE = fileURLToPath(new URL('../../proxy/worker.ts', import.meta.u
  */
 export const V8_FLAGS = ['--no-allocation-site-pretenuring', '--min-semi-space-size=8', '--max-semi-space-size=8', '--expose-gc'];
 /**
- * glibc keeps what is freed between blocks that are in use, and a worker that was short of memory once would be so for ever. Blocks as
- * large as the buffers of bodies get pages of their own, which go back at once (mallopt(3), M_MMAP_THRESHOLD).
+ * glibc keeps what is freed between blocks that are in use, and a worker that was short of memory once would be so for ever. The blocks
+ * that bodies are read into (proxy/net/read-blocks.ts) get pages of their own, which go back at once (mallopt(3), M_MMAP_THRESHOLD); what TLS
+ * takes for its records is smaller, and comes and goes with each of them.
  */
-export const MALLOC = { MALLOC_MMAP_THRESHOLD_: '65536' };
+export const MALLOC = { MALLOC_MMAP_THRESHOLD_: '20000' };
 const PING_MS = 500;
 /** Silence after which a process counts as stuck. */
 const STUCK_MS = 2000;

@@ -2,10 +2,12 @@
 // into one buffer that all connections share; no connection has one of its own while it is idle.
 import type { Socket } from 'node:net';
 import type { RawHeaders } from '../http/exchange.ts';
+import { giveBack, lendCopy } from '../net/read-blocks.ts';
+import { writeLent } from '../net/write-lent.ts';
 import { FLAG, FRAME, FRAME_HEAD_BYTES, MAX_FRAME_BYTES, headersFrames, putFrameHead } from './frames.ts';
 import { FIELD_OVERHEAD, NO_TABLE, mostOctets, putFields, putStatus } from './hpack-encoder.ts';
 
-const GATHER_BYTES = 64 * 1024;
+const GATHER_BYTES = 16 * 1024;
 /** Data up to this size is copied behind its frame head: that is cheaper than to write both. */
 const COPIED_BYTES = 4096;
 
@@ -92,7 +94,7 @@ export class FrameWriter {
     return putFields(into, putFields(into, at, fields), more);
   }
 
-  /** DATA in as many frames as it takes. */
+  /** DATA in as many frames as it takes. What was lent is given back when it has left. */
   data(stream: number, data: Buffer, endStream: boolean): void {
     let rest = data;
     for (; rest.length > MAX_FRAME_BYTES; rest = rest.subarray(MAX_FRAME_BYTES)) this.#frame(stream, rest.subarray(0, MAX_FRAME_BYTES), 0);
@@ -105,6 +107,7 @@ export class FrameWriter {
       const at = this.#reserve(FRAME_HEAD_BYTES + length);
       putFrameHead(gather, at, FRAME.DATA, flags, stream, length);
       gather.set(data, at + FRAME_HEAD_BYTES);
+      giveBack(data);
       return;
     }
     putFrameHead(gather, this.#reserve(FRAME_HEAD_BYTES), FRAME.DATA, flags, stream, length);
@@ -123,12 +126,12 @@ export class FrameWriter {
       this.#pieceBytes = 0;
       if (socket.writable) {
         socket.cork();
-        for (const piece of pieces) socket.write(piece);
+        for (const piece of pieces) writeLent(socket, piece);
         socket.uncork();
       }
     } else if (gathered.writer === this && gathered.octets > 0) {
       const bytes = this.#take();
-      if (socket.writable) socket.write(bytes);
+      if (socket.writable) writeLent(socket, bytes);
     }
     this.#host.afterWrite();
   }
@@ -164,9 +167,9 @@ export class FrameWriter {
     this.#pieceBytes += piece.length;
   }
 
+  /** Lent, so that a client that does not take it holds this and not one of the slabs that all small buffers are cut from. */
   #take(): Buffer {
-    const bytes = Buffer.allocUnsafe(gathered.octets);
-    gather.copy(bytes, 0, 0, gathered.octets);
+    const bytes = lendCopy(gather, gathered.octets);
     gathered.octets = 0;
     return bytes;
   }

@@ -3,12 +3,12 @@
 // `net` has this as its option `onread`, but not for sockets that a server accepts; so the option's own three fields are
 // set afterwards. Where a version of Node does not have them, sockets are read as ever.
 import { Socket } from 'node:net';
+import { lend, lendCopy, putBack, takeBlock } from './read-blocks.ts';
 
-const READ_BYTES = 64 * 1024;
-/** The first read of many: who then stops reading holds little. More than a record of TLS, which is read at a time. */
+/** The first read of many. More than a record of TLS, which is read at a time. */
 const FIRST_BYTES = 20 * 1024;
-/** From this size on a read is handed over with the buffer that it came in, where that is the socket's own; below, copying costs less than what it would hold. */
-const HAND_OVER_BYTES = READ_BYTES / 2;
+/** Reads up to this size are cut from slabs that many share, and not lent. */
+const SMALL_BYTES = 8 * 1024;
 
 interface Fields {
   /** The buffer that the next read goes to. */
@@ -37,12 +37,13 @@ function findFields(): Fields | undefined {
   return buffer === undefined || callback === undefined || generator === undefined ? undefined : { buffer, callback, generator };
 }
 
-/** What a socket's bytes go to instead of its `data` event; the chunk is the receiver's to keep. */
+/** What a socket's bytes go to instead of its `data` event; the chunk is the receiver's to keep, and if it was lent to be given back. */
 export type Receiver = (chunk: Buffer) => void;
 
 /**
  * From now on `receive` gets what is read from a socket, in place of the `data` event, which still brings what had been read or put
  * back before; `pause`, `resume` and the other events work as ever. Returns a function that gives the reads back to the stream.
+ * Large chunks are lent (read-blocks.ts).
  */
 export function readDirectly(socket: Socket, receive: Receiver): () => void {
   socket.on('data', receive);
@@ -60,8 +61,10 @@ export function readDirectly(socket: Socket, receive: Receiver): () => void {
 class DirectReader {
   readonly #socket: Socket;
   #receive: Receiver | undefined;
-  /** The last read went to a buffer that only this socket has. */
-  #own = false;
+  /** Where the next read goes, if not to the shared buffer. */
+  #own: Buffer | undefined;
+  /** The last read went to a buffer that only this socket had. */
+  #owned = false;
   /** The last read had as much as there was room for: more is there, the next one is large, and its bytes need not be copied. */
   #full = false;
 
@@ -82,7 +85,12 @@ class DirectReader {
 
   #take(bytesRead: number, buffer: Buffer): Buffer {
     this.#full = bytesRead === buffer.length;
-    if (this.#own && bytesRead >= HAND_OVER_BYTES) return buffer.subarray(0, bytesRead);
+    // What is less than half of its buffer would hold all of it for as long as nobody takes it.
+    if (buffer === this.#own && bytesRead > buffer.length / 2) {
+      this.#own = undefined;
+      return lend(buffer, bytesRead);
+    }
+    if (bytesRead > SMALL_BYTES) return lendCopy(buffer, bytesRead);
     const copy = Buffer.allocUnsafe(bytesRead);
     buffer.copy(copy, 0, 0, bytesRead);
     return copy;
@@ -91,11 +99,13 @@ class DirectReader {
   /** Back to the shared one with all that was there, and while nothing is to be read: who waits has no buffer of its own. */
   nextBuffer(): Buffer | undefined {
     if (this.#full && !this.#socket.isPaused()) {
-      this.#own = true;
-      return Buffer.allocUnsafeSlow(READ_BYTES);
+      this.#owned = true;
+      return (this.#own ??= takeBlock());
     }
-    if (!this.#own) return undefined;
-    this.#own = false;
+    if (!this.#owned) return undefined;
+    this.#owned = false;
+    if (this.#own !== undefined) putBack(this.#own);
+    this.#own = undefined;
     return shared;
   }
 

@@ -29,6 +29,8 @@ import type { TlsState } from './tls.ts';
 import type { TlsProfile } from './tls-profile.ts';
 
 const BACKLOG = 4096;
+/** What may wait in a socket in clear text for a client that takes nothing, beyond what is half taken: an answer is stopped at that. */
+const UNWRITTEN_BYTES = 4 * 1024;
 
 /** Told of what happens below requests. */
 export interface ConnectionObserver {
@@ -110,7 +112,7 @@ export class Listeners {
   }
 
   #listen(listener: Listener): Promise<void> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, open));
+    const server = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: UNWRITTEN_BYTES }, (socket) => this.#accept(socket, open));
     const open: Open = {
       listener,
       server,

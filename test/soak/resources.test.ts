@@ -169,7 +169,7 @@ for (const [protocol, asking] of ASKING) {
     const { failures } = await load.stop();
     t.deepEqual(failures, []);
     t.log(`${READERS} clients cost ${Math.round(each / 1024)} kB of resident memory each: ${Math.round(start / MB)} MB at the start, ${Math.round(before / MB)} MB after a fast one, ${Math.round(after / MB)} MB with all of them, garbage included; the endpoint stopped after ${(atRest / READERS / 1e6).toFixed(1)} MB each (buffers of the system); F = 0 of others`);
-    t.true(each < 64 * 1024 + (FULL ? 0 : 192 * 1024), `${Math.round(each / 1024)} kB each`);
+    t.true(each < 64 * 1024 + (FULL ? 0 : 32 * 1024), `${Math.round(each / 1024)} kB each`);
   });
 }
 

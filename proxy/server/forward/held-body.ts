@@ -4,6 +4,7 @@
 import type { BodySink, BodySource, ProxyError, RawHeaders } from '../../http/exchange.ts';
 import { WrappedBody } from '../../http/wrapped-body.ts';
 import { HeldBytes } from '../../net/held-bytes.ts';
+import { giveBack, keep } from '../../net/read-blocks.ts';
 
 /** Largest body that is held, in bytes. */
 export const HELD_BYTES = 64 * 1024;
@@ -87,7 +88,14 @@ export class HeldBody extends WrappedBody {
     }
     const pieces = this.#held.splice();
     const [first] = pieces;
-    this.whole = first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces);
+    if (first !== undefined && pieces.length === 1) {
+      // It may be sent more than once.
+      keep(first);
+      this.whole = first;
+    } else {
+      this.whole = Buffer.concat(pieces);
+      for (const piece of pieces) giveBack(piece);
+    }
     this.#events.bodyReady();
   }
 

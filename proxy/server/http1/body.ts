@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import { ChunkedDecoder } from '../../http/chunked.ts';
 import type { BodySink, BodySource, ProxyError } from '../../http/exchange.ts';
+import { giveBackFraming } from '../../net/read-blocks.ts';
 import type { ServerContext } from '../context.ts';
 import type { Expiring } from '../../time/deadlines.ts';
 import type { Http1Response } from './response.ts';
@@ -133,7 +134,9 @@ export class Http1Body implements BodySource {
       else this.#touch();
       return take;
     }
+    const before = this.bytes;
     const used = decoder.push(chunk, 0, this.#deliver);
+    giveBackFraming(chunk, used - (this.bytes - before));
     if (decoder.error !== undefined) {
       this.fail({ reason: 'DownstreamProtocolError', side: 'downstream', retry: 'no', status: 400, cause: decoder.error });
       return chunk.length;

@@ -7,6 +7,7 @@ import { HEAD_END, HEAD_END_BYTES, RequestHead, endsHead, parseRequestHead } fro
 import type { HeadError } from '../../http/message-head.ts';
 import { readDirectly } from '../../net/direct-read.ts';
 import { kept } from '../../net/kept.ts';
+import { giveBackFraming } from '../../net/read-blocks.ts';
 import type { Connection, ServerContext } from '../context.ts';
 import { Http1Body } from './body.ts';
 import type { BodyHost } from './body.ts';
@@ -221,8 +222,12 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       return;
     }
     const error = parseRequestHead(alone && end + 4 === buffer.length ? text : buffer.toString('latin1', start, end + 4), head, limits.requestLineBytes, limits.headerCount);
-    if (error !== undefined) this.#refuseHead(error);
-    else this.#begin(end + 4 < buffer.length ? buffer.subarray(end + 4) : undefined);
+    if (error !== undefined) {
+      this.#refuseHead(error);
+      return;
+    }
+    giveBackFraming(buffer, end + 4);
+    this.#begin(end + 4 < buffer.length ? buffer.subarray(end + 4) : undefined);
   }
 
   /** Clear-text HTTP/2 with prior knowledge (RFC 9113 §3.3). */

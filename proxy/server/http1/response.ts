@@ -6,6 +6,8 @@ import { dateNow } from '../../http/date.ts';
 import type { RawHeaders, ResponseWriter } from '../../http/exchange.ts';
 import { trailerFields } from '../../http/fields.ts';
 import { reasonPhrase } from '../../http/status.ts';
+import { giveBack } from '../../net/read-blocks.ts';
+import { takesMore, writeLent } from '../../net/write-lent.ts';
 
 /** What the response must know of its connection and request. */
 export interface ResponseHost {
@@ -21,8 +23,10 @@ export interface ResponseHost {
 const CRLF = '\r\n';
 const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
 const CHUNK_END = Buffer.from(CRLF, 'latin1');
-/** Up to this size pieces are copied into one buffer; beyond it a gathering write is cheaper. */
-const JOIN_BYTES = 32 * 1024;
+/** So much is written at once; less may wait for the end of the turn. */
+const PROMPT_BYTES = 16 * 1024;
+/** Up to this size, and while pieces are smaller on average, they are copied into one buffer; beyond it a gathering write is cheaper. */
+const JOINED_BYTES = 4 * 1024;
 
 export class Http1Response implements ResponseWriter {
   onDrain: (() => void) | undefined;
@@ -114,7 +118,7 @@ export class Http1Response implements ResponseWriter {
     }
     // With the last byte known to be here, `end` follows at once and flushes: one write for all.
     if (this.#left !== 0) {
-      if (this.#pieceBytes >= JOIN_BYTES) {
+      if (this.#pieceBytes >= PROMPT_BYTES) {
         const more = this.#flush();
         if (!more) this.#host.stalled(true);
         return more;
@@ -124,7 +128,7 @@ export class Http1Response implements ResponseWriter {
         process.nextTick(flushLater, this);
       }
     }
-    return !this.#host.socket.writableNeedDrain;
+    return takesMore(this.#host.socket);
   }
 
   end(trailers?: RawHeaders): void {
@@ -183,25 +187,34 @@ export class Http1Response implements ResponseWriter {
     this.#head = undefined;
     this.#pieces = [];
     this.#pieceBytes = 0;
-    if (head === undefined && pieces.length === 1) return socket.write(pieces[0] as Buffer);
-    if (total === 0) return socket.write(head as string, 'latin1');
+    if (total === 0) socket.write(head as string, 'latin1');
+    else this.#write(head, pieces, total);
+    return takesMore(socket);
+  }
+
+  #write(head: string | undefined, pieces: readonly Buffer[], total: number): void {
+    const { socket } = this.#host;
+    if (head === undefined && pieces.length === 1) {
+      writeLent(socket, pieces[0] as Buffer);
+      return;
+    }
     const headLength = head === undefined ? 0 : head.length;
-    if (headLength + total <= JOIN_BYTES) {
+    if (headLength + total <= (pieces.length + 1) * JOINED_BYTES) {
       const joined = Buffer.allocUnsafe(headLength + total);
       if (head !== undefined) joined.write(head, 0, 'latin1');
       let at = headLength;
       for (const piece of pieces) {
         joined.set(piece, at);
         at += piece.length;
+        giveBack(piece);
       }
-      return socket.write(joined);
+      socket.write(joined);
+      return;
     }
     socket.cork();
     if (head !== undefined) socket.write(head, 'latin1');
-    let more = true;
-    for (const piece of pieces) more = socket.write(piece);
+    for (const piece of pieces) writeLent(socket, piece);
     socket.uncork();
-    return more;
   }
 }
 

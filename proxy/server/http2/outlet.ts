@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { DEFAULT_WINDOW, MAX_WINDOW } from '../../http2/frames.ts';
 import { FrameWriter } from '../../http2/writer.ts';
 import type { WriterHost } from '../../http2/writer.ts';
+import { takesMore } from '../../net/write-lent.ts';
 import type { Http2Conduct } from './conduct.ts';
 
 /** A stream that has something to send. */
@@ -13,14 +14,16 @@ export interface Sender {
   flush(): void;
 }
 
-/** Data that waits for the client's socket, from which on streams keep theirs. */
-const ROOM_BYTES = 64 * 1024;
+/** Data that is written at once at least. */
+const ROOM_BYTES = 32 * 1024;
 /** What a client may leave unread until it is not read from. */
 const UNREAD_BYTES = 256 * 1024;
 
 export class Http2Outlet implements WriterHost {
   readonly writer: FrameWriter;
   readonly #socket: Socket;
+  /** Data that may be given; streams keep the rest of theirs. No less than what makes the socket tell when it has been written. */
+  readonly #most: number;
   readonly #conduct: Http2Conduct;
   readonly #onHeard: () => void;
   /** SETTINGS and WINDOW_UPDATE of the client. */
@@ -38,6 +41,7 @@ export class Http2Outlet implements WriterHost {
   /** `onHeard`: a client that was not read from is read again. */
   constructor(socket: Socket, conduct: Http2Conduct, onHeard: () => void) {
     this.#socket = socket;
+    this.#most = Math.max(ROOM_BYTES, socket.writableHighWaterMark);
     this.#conduct = conduct;
     this.#onHeard = onHeard;
     this.writer = new FrameWriter(socket, this);
@@ -46,12 +50,12 @@ export class Http2Outlet implements WriterHost {
 
   /** Octets of data that can be sent now, by any stream. */
   get room(): number {
-    return this.writer.waiting < ROOM_BYTES ? this.#window : 0;
+    return this.blocked || this.writer.waiting >= this.#most ? 0 : this.#window;
   }
 
   /** The client's socket takes nothing now. */
   get blocked(): boolean {
-    return this.#socket.writableNeedDrain;
+    return !takesMore(this.#socket);
   }
 
   /** Calls `flush` when there is room again. */
@@ -111,7 +115,7 @@ export class Http2Outlet implements WriterHost {
   }
 
   afterWrite(): void {
-    if (this.#socket.writableNeedDrain) return;
+    if (this.blocked) return;
     if (this.deaf) {
       this.deaf = false;
       this.#socket.resume();

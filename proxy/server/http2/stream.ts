@@ -6,6 +6,7 @@ import { getField, sameName, trailerFields } from '../../http/fields.ts';
 import { areFields } from '../../http2/fields.ts';
 import { CODE, MAX_FRAME_BYTES, MAX_WINDOW } from '../../http2/frames.ts';
 import { kept } from '../../net/kept.ts';
+import { giveBack } from '../../net/read-blocks.ts';
 import type { Expiring } from '../../time/deadlines.ts';
 import type { ServerContext } from '../context.ts';
 import { GONE } from './body.ts';
@@ -224,7 +225,9 @@ export class Http2Stream implements ResponseWriter, BodyStream, Sender, Expiring
       const most = Math.min(this.#sendWindow, this.#line.outlet.room, turn, MAX_FRAME_BYTES);
       const chunk = pending[0] as Buffer;
       if (most <= 0) {
-        pending[0] = kept(chunk);
+        const own = kept(chunk);
+        if (own !== chunk) giveBack(chunk);
+        pending[0] = own;
         if (this.#sendWindow > 0) this.#line.outlet.awaitRoom(this);
         return this.#pendingBytes < before;
       }

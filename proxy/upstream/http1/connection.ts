@@ -9,6 +9,7 @@ import { HEAD_END_BYTES, ResponseHead, parseResponseHead } from '../../http/mess
 import { readDirectly } from '../../net/direct-read.ts';
 import { hearOut } from '../../net/hear-out.ts';
 import { kept } from '../../net/kept.ts';
+import { giveBackFraming } from '../../net/read-blocks.ts';
 import { MAX_ANSWER_FIELDS } from './answer-check.ts';
 import { Deadline } from '../deadline.ts';
 import type { Line } from './guarded-client.ts';
@@ -256,6 +257,7 @@ export class Http1Connection {
     if (error !== undefined) return this.#malformed(current, error.text);
     const { status, headers } = head;
     if (status === 101) return this.#malformed(current, 'an upgrade that was not asked for');
+    giveBackFraming(bytes, end + 4 - at);
     if (status >= 200) this.#frame(current, status);
     current.rawHeaders = headers;
     const { handler } = current;
@@ -296,7 +298,12 @@ export class Http1Connection {
       return;
     }
     const decoder = current.decoder as ChunkedDecoder;
-    const next = decoder.push(bytes, at, (data) => current.deliver(data));
+    let delivered = 0;
+    const next = decoder.push(bytes, at, (data) => {
+      delivered += data.length;
+      current.deliver(data);
+    });
+    giveBackFraming(bytes, next - at - delivered);
     if (decoder.error !== undefined) {
       this.#malformed(current, decoder.error);
     } else if (decoder.trailers !== undefined) {

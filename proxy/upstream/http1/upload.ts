@@ -2,6 +2,7 @@
 // with the first bytes of the body that are here already, so that a body that failed before sends nothing.
 import type net from 'node:net';
 import type { Readable } from 'node:stream';
+import { writeLent } from '../../net/write-lent.ts';
 import { Http1ClientError } from './error.ts';
 
 const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
@@ -36,7 +37,7 @@ export function sendBody(socket: net.Socket, body: Readable, length: number | un
     socket.cork();
     begin();
     if (length === undefined) socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
-    socket.write(chunk);
+    writeLent(socket, chunk);
     if (length === undefined) socket.write('\r\n', 'latin1');
     process.nextTick(uncork, socket);
     if (socket.writableNeedDrain) body.pause();
