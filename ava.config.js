@@ -6,4 +6,6 @@ export default {
   workerThreads: false,
   concurrency: 2,
   timeout: '90s',
+  // Compiled sources: hundreds of processes start in two thirds of the time.
+  environmentVariables: { NODE_COMPILE_CACHE: new URL('tmp/compiled', import.meta.url).pathname },
 };

@@ -1,5 +1,7 @@
 // `fairlead run` from outside: real processes, real files, real sockets.
 import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -90,6 +92,12 @@ test('an open WebSocket is counted for as long as it is open', async (t) => {
   await once(socket, 'close');
   await eventually('it is gone', () => isCounted(0));
   t.pass();
+});
+
+test('workers leave what they have compiled where NODE_COMPILE_CACHE says, before they end, for those that come after them', async (t) => {
+  const folder = join(temporaryFolder(t), 'compiled');
+  await startFairlead(t, { env: { NODE_COMPILE_CACHE: folder } });
+  t.truthy(await eventually('it is there', () => existsSync(folder) && readdirSync(folder, { recursive: true }).length > 100));
 });
 
 test('a killed worker is replaced and the counters of before are kept', async (t) => {

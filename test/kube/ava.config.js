@@ -5,4 +5,5 @@ export default {
   workerThreads: false,
   concurrency: 2,
   timeout: '120s',
+  environmentVariables: { NODE_COMPILE_CACHE: new URL('../../tmp/compiled', import.meta.url).pathname },
 };
