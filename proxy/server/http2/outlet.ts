@@ -132,6 +132,7 @@ export class Http2Outlet implements WriterHost {
       waiting.delete(stream);
       stream.flush();
     }
-    if (waiting.size === 0) this.#waiting = undefined;
+    // Who was flushed may have written, and others may wait since then, among them the same stream again.
+    if (waiting.size === 0 && this.#waiting === waiting) this.#waiting = undefined;
   }
 }
