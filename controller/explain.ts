@@ -235,7 +235,7 @@ function exchangeOf(read: Request, { from }: AskedRequest, listener: Listener | 
   const headers = requestFields(read.headers);
   setForwarded(headers, client, read, '');
   return {
-    id: '', client, request: { ...read, headers }, response: UNUSED_RESPONSE, upgrade: undefined, startedAt: 0, virtualHost: undefined, route: undefined,
+    id: '', client, request: { ...read, headers }, response: UNUSED_RESPONSE, upgrade: undefined, shared: undefined, startedAt: 0, virtualHost: undefined, route: undefined,
     cluster: undefined, attempts: [], status: 0, reason: '', responseHeaders: undefined,
   };
 }

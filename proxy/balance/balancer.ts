@@ -28,6 +28,8 @@ export interface Balancer {
   has(endpoint: Endpoint): boolean;
   /** Why `pick` with nothing tried gives nothing just now; undefined: it would give something. */
   shortage(): Shortage | undefined;
+  /** Requests that could be under way beside those that are. */
+  readonly free: number;
   /** Set by whoever waits for a place: a pick was settled, or the membership changed. */
   onRoom: (() => void) | undefined;
 }

@@ -56,6 +56,8 @@ class PolicyBalancer implements Balancer {
   members: readonly Slot[] = [];
   #lastResort: readonly Slot[] = [];
   onRoom: (() => void) | undefined;
+  /** Picks that are not settled, of endpoints that have left as well. */
+  underWay = 0;
 
   constructor(policy: Policy, random: Random, health: Health, maxInFlight: number) {
     this.policy = policy;
@@ -127,6 +129,10 @@ class PolicyBalancer implements Balancer {
     return this.members.some(this.#hasRoom) ? undefined : 'UpstreamOverflow';
   }
 
+  get free(): number {
+    return Math.max(0, this.members.length * this.#maxInFlight - this.underWay);
+  }
+
   readonly #hasRoom = (slot: Slot): boolean => slot.inFlight < this.#maxInFlight && !this.#wasTried(slot);
 
   #wasTried(slot: Slot): boolean {
@@ -148,12 +154,14 @@ class SlotPick implements Pick {
     this.#balancer = balancer;
     this.#slot = slot;
     slot.inFlight++;
+    balancer.underWay++;
   }
 
   settle(outcome: Outcome, elapsedMs: number): void {
     if (this.#settled) return;
     this.#settled = true;
     this.#slot.inFlight--;
+    this.#balancer.underWay--;
     this.#balancer.policy.observe?.(this.#slot, outcome, elapsedMs);
     // A slot that left the table must not be ejected: nobody would take it back.
     if (this.#slot.eligible) this.#balancer.health.record(this.#slot, outcome, this.#balancer.members.length);

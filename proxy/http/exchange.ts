@@ -153,6 +153,8 @@ export interface Exchange {
   readonly response: ResponseWriter;
   /** Set if the client asks for another protocol. */
   readonly upgrade: UpgradeRequest | undefined;
+  /** The client's connection, where it may have more than one request under way; it is compared and nothing else. */
+  readonly shared: object | undefined;
   /** `performance.now()` at the head's end. */
   readonly startedAt: number;
   virtualHost: VirtualHost | undefined;

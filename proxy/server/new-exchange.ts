@@ -3,7 +3,8 @@ import type { Exchange, Request, ResponseWriter, UpgradeRequest } from '../http/
 import { clientOf, requestId } from '../http/forwarded.ts';
 import type { Peer } from './peer.ts';
 
-export function newExchange(peer: Peer, request: Request, response: ResponseWriter, upgrade: UpgradeRequest | undefined): Exchange {
+/** `shared`: the connection, where it may have more than one request under way. */
+export function newExchange(peer: Peer, request: Request, response: ResponseWriter, upgrade: UpgradeRequest | undefined, shared?: object): Exchange {
   const client = clientOf(peer.client, request.headers, peer.trust);
   return {
     id: requestId(request.headers, client),
@@ -11,6 +12,7 @@ export function newExchange(peer: Peer, request: Request, response: ResponseWrit
     request,
     response,
     upgrade,
+    shared,
     startedAt: performance.now(),
     virtualHost: undefined,
     route: undefined,

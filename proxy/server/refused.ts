@@ -43,6 +43,7 @@ export function refusedExchange(peer: Peer, refusal: Refusal): Exchange {
     request: { version: refusal.version ?? '1.1', method: refusal.method, authority: '', hostname: '', target: refusal.target, path: '', query: '', headers: [], body: undefined },
     response: WRITTEN,
     upgrade: undefined,
+    shared: undefined,
     startedAt: performance.now(),
     virtualHost: undefined,
     route: undefined,

@@ -23,6 +23,7 @@ export function exchange(options: ExchangeOptions): Exchange {
     request: { version: '1.1', method, authority: hostname, hostname, target, path, query: '', headers: [...headers], body: undefined },
     response: { inform() {}, head() {}, data: () => true, end() {}, abort() {}, onDrain: undefined, onClose: undefined, started: true, bytes: 0, room: 0 },
     upgrade: undefined,
+    shared: undefined,
     startedAt: 0,
     virtualHost: undefined,
     route: options.route,

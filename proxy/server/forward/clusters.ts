@@ -8,6 +8,7 @@ import type { WorkerForwarding } from '../../table/messages.ts';
 import type { Snapshot } from '../../table/snapshot.ts';
 import { compileKey } from './key-text.ts';
 import type { KeyText } from './key-text.ts';
+import { Shares } from './shares.ts';
 import { Stalled } from './stalled.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
@@ -17,6 +18,7 @@ export interface ActiveCluster {
   readonly budget: RetryBudget;
   readonly waiting: WaitingRoom;
   readonly stalled: Stalled;
+  readonly shares: Shares;
   /** Undefined: its balancer needs no key. */
   readonly hashKey: KeyText | undefined;
   /** What the balancer was told last. */
@@ -51,6 +53,7 @@ export class Clusters {
       budget: new RetryBudget(),
       waiting: new WaitingRoom(balancer, stalled, this.#limits.waitingRequests),
       stalled,
+      shares: new Shares(),
       hashKey: loadBalancer.type === 'ConsistentHash' ? compileKey(loadBalancer.key) : undefined,
       endpoints,
     };

@@ -18,7 +18,7 @@ import type { ForwardPlan, ForwardPlans } from './plan.ts';
 import { HELD_BYTES, HeldBody } from './held-body.ts';
 import type { HeldBodyEvents } from './held-body.ts';
 import { LimitedBody } from './limited-body.ts';
-import { plainReply } from '../reply.ts';
+import { NO_CLUSTER, NO_ENDPOINT, OVERFLOW, STALLED, TOO_LONG } from './own-answers.ts';
 import { conditionOf, isWorse } from './retry-conditions.ts';
 import { pickForSession, sessionCookieText } from './session.ts';
 import type { Stalling } from './stalled.ts';
@@ -56,11 +56,6 @@ export interface ForwardingHost {
 /** Interim responses of one request; an endpoint that sends more is broken. */
 const MAX_INFORMATIONAL = 100;
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
-const NO_CLUSTER = plainReply(503, 'NoClusterFound', 'the backend of this route does not exist');
-const NO_ENDPOINT = plainReply(503, 'NoHealthyUpstream', 'no endpoint of this route can take requests');
-const OVERFLOW: Reply = { ...plainReply(503, 'UpstreamOverflow', 'every endpoint of this route has as many requests as it may'), headers: ['content-type', 'text/plain; charset=utf-8', 'retry-after', '1'] };
-const TOO_LONG: ProxyError = { reason: 'DurationTimeout', side: 'internal', retry: 'no', status: 504 };
-const STALLED: ProxyError = { reason: 'DownstreamStalled', side: 'downstream', retry: 'no', status: 408 };
 const NONE: readonly Endpoint[] = [];
 
 export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
@@ -87,6 +82,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
   #sessionCookie: string | undefined;
   #firstTryAt = 0;
   #informed = 0;
+  #giveShareBack: (() => boolean) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
   #over = false;
@@ -148,16 +144,30 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     const { balancer, waiting, cluster } = this.#active;
     this.#firstTryAt = performance.now();
     this.#active.budget.request(this.#firstTryAt);
-    if (this.#send()) return;
-    if (balancer.shortage() !== 'UpstreamOverflow') this.#reply(NO_ENDPOINT);
-    else if (waiting.enter(this)) this.#waitTimer = setTimeout(() => this.#reply(OVERFLOW), cluster.connectTimeoutMs);
+    if (this.#takePlace()) return;
+    if (balancer.shortage() === 'NoHealthyUpstream') this.#reply(NO_ENDPOINT);
+    else if (waiting.enter(this, this.#exchange.shared ?? this)) this.#waitTimer = setTimeout(() => this.#reply(OVERFLOW), cluster.connectTimeoutMs);
     else this.#reply(OVERFLOW);
+  }
+
+  /** The first try, unless the client's connection has too many of the places already; false: there is none for it. */
+  #takePlace(): boolean {
+    const { shared } = this.#exchange;
+    const { shares, balancer } = this.#active;
+    if (shared !== undefined && (this.#giveShareBack = shares.take(shared, balancer.free)) === undefined) return false;
+    if (this.#send()) return true;
+    this.#giveShareBack?.();
+    return false;
+  }
+
+  displaced(): void {
+    this.#reply(OVERFLOW);
   }
 
   turn(): boolean {
     if (this.#over) return true;
     this.#firstTryAt = performance.now();
-    if (!this.#send()) {
+    if (!this.#takePlace()) {
       if (this.#active.balancer.shortage() !== 'NoHealthyUpstream') return false;
       this.#reply(NO_ENDPOINT);
     }
@@ -229,19 +239,16 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     const { request } = this.#exchange;
     const { upstreamHost, timeouts } = this.#plan;
     const host = upstreamHost?.(this.#exchange);
+    // By the client, and the connection to the endpoint: gRPC servers insist on it.
+    const takesTrailers = this.#active.cluster.protocol === 'HTTP/2' && hasToken(this.#host.received, 'te', 'trailers');
     return {
       method: request.method,
       target: request.target,
       authority: host !== undefined && parseAuthority(host) !== undefined ? host : this.#authority,
-      headers: this.#takesTrailers() ? [...request.headers, 'te', 'trailers'] : request.headers,
+      headers: takesTrailers ? [...request.headers, 'te', 'trailers'] : request.headers,
       body: this.#body,
       timeouts,
     };
-  }
-
-  /** The client, and the connection to the endpoint: gRPC servers insist on it. */
-  #takesTrailers(): boolean {
-    return this.#active.cluster.protocol === 'HTTP/2' && hasToken(this.#host.received, 'te', 'trailers');
   }
 
   onInformation(from: Try, status: number, headers: RawHeaders): void {
@@ -382,6 +389,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     this.#over = true;
     clearTimeout(this.#timer);
     this.#active?.stalled.forget(this);
+    if (this.#giveShareBack?.() === true) this.#active.balancer.onRoom?.();
     if (this.#waitTimer !== undefined) {
       clearTimeout(this.#waitTimer);
       this.#active.waiting.leave(this);

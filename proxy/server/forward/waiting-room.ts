@@ -1,22 +1,30 @@
-// The bounded queue before a cluster: where requests wait while every endpoint has as many as it may. First come, first
-// served; who waits too long, or finds the room full, is answered 503. While anybody waits, clients that take nothing of
-// their answers lose their places to those who do.
+// The bounded queue before a cluster: where requests wait while every endpoint has as many as it may. Clients take turns, so that
+// one with a hundred requests that wait is served as one with a single one; of one client, first come, first served. Who waits
+// too long, or finds the room full of clients with no more in it, is answered 503. While anybody waits and no place is free, clients that take nothing of
+// their answers lose theirs.
 import type { Balancer } from '../../balance/balancer.ts';
+import type { Sharer } from './shares.ts';
 import type { Stalled } from './stalled.ts';
 
 export interface Waiter {
   /** A place may be free. True: the waiter needs to wait no longer; false: there was none for it. */
   turn(): boolean;
+  /** The room is full, and its place goes to a client that has fewer in it. */
+  displaced(): void;
 }
 
 /** How often somebody who waits looks for a client that has stalled. */
 const LOOK_MS = 100;
+/** So many clients are asked at a time for whom there may be no place, although there is one for somebody else. */
+const ASKED = 32;
 
 export class WaitingRoom {
   readonly #balancer: Balancer;
   readonly #stalled: Stalled;
   readonly #most: number;
-  readonly #waiting = new Set<Waiter>();
+  readonly #waiting = new Map<Waiter, Sharer>();
+  /** The same by client; whose turn is next comes first. */
+  readonly #clients = new Map<Sharer, Set<Waiter>>();
   #calling = false;
   #timer: NodeJS.Timeout | undefined;
   readonly #call = (): void => this.#callNext();
@@ -32,18 +40,32 @@ export class WaitingRoom {
     return this.#waiting.size;
   }
 
-  /** False: it is full. */
-  enter(waiter: Waiter): boolean {
-    if (this.#waiting.size >= this.#most) return false;
-    this.#waiting.add(waiter);
+  /** False: it is full. `client`: who may have others waiting here. */
+  enter(waiter: Waiter, client: Sharer): boolean {
+    if (this.#waiting.size >= this.#most && !this.#displace(this.#clients.get(client)?.size ?? 0)) return false;
+    this.#waiting.set(waiter, client);
+    const others = this.#clients.get(client);
+    if (others === undefined) this.#clients.set(client, new Set([waiter]));
+    else others.add(waiter);
     this.#balancer.onRoom = this.#call;
     this.#makeRoom();
     return true;
   }
 
+  /** Makes a place for a client that has `own` in here: who came last of the client with the most has to go. False: nobody has more than that one would have. */
+  #displace(own: number): boolean {
+    let most: ReadonlySet<Waiter> | undefined;
+    for (const waiters of this.#clients.values()) if (waiters.size > (most?.size ?? own + 1)) most = waiters;
+    const last = most === undefined ? undefined : [...most].at(-1);
+    if (last === undefined) return false;
+    this.leave(last);
+    last.displaced();
+    return true;
+  }
+
   /** Every place that becomes free is taken by a waiter at once, through `onRoom`. */
   #makeRoom(): void {
-    while (this.#waiting.size > 0 && this.#stalled.makeRoom());
+    while (this.#waiting.size > 0 && this.#balancer.free <= 0 && this.#stalled.makeRoom());
     if (this.#waiting.size > 0 && this.#timer === undefined) this.#timer = setTimeout(() => this.#look(), LOOK_MS).unref();
   }
 
@@ -53,7 +75,12 @@ export class WaitingRoom {
   }
 
   leave(waiter: Waiter): void {
+    const client = this.#waiting.get(waiter);
+    if (client === undefined) return;
     this.#waiting.delete(waiter);
+    const others = this.#clients.get(client);
+    others?.delete(waiter);
+    if (others?.size === 0) this.#clients.delete(client);
     if (this.#waiting.size === 0) this.#balancer.onRoom = undefined;
   }
 
@@ -61,10 +88,26 @@ export class WaitingRoom {
   #callNext(): void {
     if (this.#calling) return;
     this.#calling = true;
-    for (const waiter of this.#waiting) {
-      if (!waiter.turn()) break;
-      this.leave(waiter);
-    }
+    for (let refused = 0; refused < ASKED && this.#mayServe(); ) if (!this.#callOne()) refused++;
     this.#calling = false;
+  }
+
+  /** True: there is a place, or there will never be one. */
+  #mayServe(): boolean {
+    return this.#waiting.size > 0 && (this.#balancer.free > 0 || this.#balancer.shortage() === 'NoHealthyUpstream');
+  }
+
+  /** False: the client whose turn it was goes on waiting. */
+  #callOne(): boolean {
+    for (const [client, waiters] of this.#clients) {
+      this.#clients.delete(client);
+      this.#clients.set(client, waiters);
+      for (const waiter of waiters) {
+        const served = waiter.turn();
+        if (served) this.leave(waiter);
+        return served;
+      }
+    }
+    return false;
   }
 }

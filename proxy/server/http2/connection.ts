@@ -190,7 +190,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     }
     const stream = this.#open(id, method, end, length, head.awaitsContinue);
     request.body = stream.body;
-    context.serve(newExchange(this.#peer, request, stream, undefined), this.#peer.listener);
+    context.serve(newExchange(this.#peer, request, stream, undefined, this), this.#peer.listener);
   }
 
   #open(id: number, method: string, ended: boolean, length: number | undefined, awaitsContinue: boolean): Http2Stream {

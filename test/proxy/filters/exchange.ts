@@ -10,6 +10,7 @@ export function exchange(client: Partial<Client> = {}, request: Partial<Request>
     request: asked,
     response: { inform: nothing, head: nothing, data: () => true, end: nothing, abort: nothing, onDrain: undefined, onClose: undefined, started: false, bytes: 0, room: 0 },
     upgrade: undefined,
+    shared: undefined,
     startedAt: 0,
     virtualHost: undefined,
     route: undefined,

@@ -158,10 +158,11 @@ for (const version of ['HTTP/1.1', 'HTTP/2'] as const) {
     const plane = await forwardPlane(t, [large], { forwarding: { endpointRequests: 3, waitingRequests: 10 }, cluster: { connectTimeoutMs: 5_000 } });
     const stalled: { readonly closed: boolean; destroy(): void }[] = [];
     if (version === 'HTTP/2') {
-      const client = await RawHttp2Client.connect(plane.port);
-      client.write(...[1, 3, 5].map((stream) => client.headers(stream, requestFields('GET', '/large'), true)));
-      for (const stream of [1, 3, 5]) {
-        stalled.push({ get closed() { return client.frames.some((frame) => frame.type === FRAME.RST_STREAM && frame.stream === stream); }, destroy: () => client.destroy() });
+      for (let nth = 0; nth < 3; nth++) {
+        const client = await RawHttp2Client.connect(plane.port);
+        client.write(client.headers(1, requestFields('GET', '/large'), true));
+        await until(() => plane.counts()[0] === nth + 1, 'it has a place');
+        stalled.push({ get closed() { return client.frames.some((frame) => frame.type === FRAME.RST_STREAM && frame.stream === 1); }, destroy: () => client.destroy() });
       }
     } else {
       for (let nth = 0; nth < 3; nth++) {
@@ -186,6 +187,47 @@ for (const version of ['HTTP/1.1', 'HTTP/2'] as const) {
     for (const one of stalled) one.destroy();
   });
 }
+
+test('a connection of HTTP/2 gets no more places than it leaves for others, whose requests do not wait; what it asks for beyond them waits', async (t) => {
+  const held: net.Socket[] = [];
+  const slow: AnswerWith = (request, socket) => (request.startLine.includes('/slow') ? void held.push(socket) : answer(200, 'small'));
+  const plane = await forwardPlane(t, [slow], { forwarding: { endpointRequests: 10, waitingRequests: 100 }, cluster: { connectTimeoutMs: 10_000 } });
+  const greedy = await RawHttp2Client.connect(plane.port);
+  t.teardown(() => greedy.destroy());
+  greedy.write(...Array.from({ length: 50 }, (_, nth) => greedy.headers(1 + 2 * nth, requestFields('GET', '/slow'), true)));
+  await until(() => held.length === 5, 'half of the places are taken');
+  const startedAt = performance.now();
+  for (let nth = 0; nth < 20; nth++) {
+    const { message, client } = await exchangeRaw(plane.port, GET);
+    t.is(message.body.toString(), 'small');
+    client.destroy();
+  }
+  t.log(`20 others were answered within ${Math.round(performance.now() - startedAt)} ms`);
+  t.is(held.length, 5);
+  held.shift()!.write(answer(200, 'late'));
+  await until(() => held.length === 5, 'the next of them has its turn');
+});
+
+test('clients take turns in waiting, and none fills the room for the others', async (t) => {
+  const held: { readonly path: string; readonly socket: net.Socket }[] = [];
+  const slow: AnswerWith = (request, socket) => void held.push({ path: request.startLine.split(' ')[1] ?? '', socket });
+  const plane = await forwardPlane(t, [slow], { forwarding: { endpointRequests: 1, waitingRequests: 8 }, cluster: { connectTimeoutMs: 10_000 } });
+  const [greedy, modest] = [await RawHttp2Client.connect(plane.port), await RawHttp2Client.connect(plane.port)];
+  t.teardown(() => [greedy, modest].forEach((client) => client.destroy()));
+  greedy.write(...Array.from({ length: 20 }, (_, nth) => greedy.headers(1 + 2 * nth, requestFields('GET', '/greedy'), true)));
+  await until(() => held.length === 1 && plane.log.length === 11, 'one has the place, eight wait, and the others are told so');
+  modest.write(modest.headers(1, requestFields('GET', '/modest'), true), modest.headers(3, requestFields('GET', '/modest'), true));
+  await until(() => plane.log.length === 13, 'two of those that waited have to go');
+  t.true(plane.log.every(({ status, reason, exchange }) => status === 503 && reason === 'UpstreamOverflow' && exchange.request.path === '/greedy'));
+  const order: string[] = [];
+  for (let nth = 0; nth < 9; nth++) {
+    await until(() => held.length === 1, 'somebody has the place');
+    const { path, socket } = held.pop()!;
+    order.push(path);
+    socket.write(answer(200, 'done'));
+  }
+  t.deepEqual(order, ['/greedy', '/modest', '/greedy', '/modest', '/greedy', '/greedy', '/greedy', '/greedy', '/greedy']);
+});
 
 test('who was told to send a body and sends nothing gives way too; who sends slowly does not', async (t) => {
   const app = await rawEndpoint((request, socket) => {
