@@ -1,5 +1,6 @@
 // Cuts what arrives on an HTTP/2 connection into frames (RFC 9113 §4.1), out of whatever pieces it comes in. Nothing is
-// copied but a frame that comes in several pieces.
+// copied but a frame that comes in several pieces. Heads of frames are given back here, payloads by whoever gets them.
+import { giveBackFraming, lend, putBack, takeRoom } from '../net/read-blocks.ts';
 import { FRAME_HEAD_BYTES, MAX_FRAME_BYTES } from './frames.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -47,33 +48,37 @@ export class FrameReader {
     at = this.#add(chunk, at, whole);
     if (this.#have < whole) return at;
     this.#have = 0;
-    const frame = this.#partial;
+    const frame = lend(this.#partial, whole);
     this.#partial = EMPTY;
     this.#give(frame, 0, whole);
     return at;
   }
 
-  /** Adds to the partial frame until it has `wanted` octets. Room is made for what has come and as much again, not for what was announced. */
+  /** Adds to the partial frame until it has `wanted` octets. Room is made for what has come, not for what was announced. */
   #add(chunk: Buffer, at: number, wanted: number): number {
     const end = Math.min(chunk.length, at + Math.max(0, wanted - this.#have));
     const have = this.#have + end - at;
     if (this.#partial.length < have) {
-      const larger = Buffer.allocUnsafeSlow(have === wanted ? have : Math.min(wanted, have * 2));
-      this.#partial.copy(larger, 0, 0, this.#have);
-      this.#partial = larger;
+      const smaller = this.#partial;
+      this.#partial = takeRoom(have);
+      smaller.copy(this.#partial, 0, 0, this.#have);
+      if (smaller.length > 0) putBack(smaller);
     }
     chunk.copy(this.#partial, this.#have, at, end);
+    giveBackFraming(chunk, end - at);
     this.#have = have;
     return end;
   }
 
   #keep(chunk: Buffer, at: number): void {
-    this.#partial = Buffer.allocUnsafeSlow(chunk.length - at);
+    this.#partial = takeRoom(chunk.length - at);
     this.#have = chunk.copy(this.#partial, 0, at);
+    giveBackFraming(chunk, this.#have);
   }
 
   #give(bytes: Buffer, at: number, end: number): void {
     this.#onFrame(bytes[at + 3] as number, bytes[at + 4] as number, bytes.readUInt32BE(at + 5) & 0x7fffffff, bytes.subarray(at + FRAME_HEAD_BYTES, end));
+    giveBackFraming(bytes, FRAME_HEAD_BYTES);
   }
 }
 

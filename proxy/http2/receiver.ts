@@ -2,6 +2,7 @@
 // together and decoded. Everything that breaks the protocol for the whole connection is thrown as `Http2Violation`.
 import type { RawHeaders } from '../http/exchange.ts';
 import { kept } from '../net/kept.ts';
+import { giveBack, giveBackFraming } from '../net/read-blocks.ts';
 import { HpackDecoder, HpackError } from './hpack.ts';
 import { CODE, FLAG, FRAME, MAX_FRAME_BYTES, MAX_WINDOW, PREFACE, SETTING, unpadded } from './frames.ts';
 import { FrameReader } from './reader.ts';
@@ -83,6 +84,7 @@ export class Http2Receiver {
     const at = PREFACE.length - this.#prefaceLeft;
     if (PREFACE.compare(chunk, 0, length, at, at + length) !== 0) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'another preface than that of HTTP/2');
     this.#prefaceLeft -= length;
+    giveBackFraming(chunk, length);
     return chunk.subarray(length);
   }
 
@@ -95,8 +97,9 @@ export class Http2Receiver {
         expectStream(stream);
         const data = unpadded(flags & FLAG.PADDED, payload);
         if (data === undefined) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'padding longer than its frame');
+        giveBackFraming(payload, payload.length - data.length);
         this.#events.takeData(stream, data, payload.length, (flags & FLAG.END_STREAM) !== 0);
-        break;
+        return;
       }
       case FRAME.HEADERS: {
         expectStream(stream);
@@ -145,6 +148,8 @@ export class Http2Receiver {
       default:
         this.#events.takeNothing(type);
     }
+    // What is left of it lies in strings and numbers; only of a block that goes on the parts are kept.
+    if (this.#blockStream === 0) giveBack(payload);
   }
 
   #takeSettings(flags: number, payload: Buffer): void {

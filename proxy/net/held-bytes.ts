@@ -1,6 +1,7 @@
 // Pieces of a body that wait. A client may send it octet by octet, and every octet that is kept by itself costs hundreds: small
 // pieces are put together, so that what is held is little more than what was sent.
 import { kept } from './kept.ts';
+import { giveBack } from './read-blocks.ts';
 
 /** Pieces from this size on are kept as they are. */
 const SMALL_BYTES = 1024;
@@ -23,13 +24,16 @@ export class HeldBytes {
     this.#length += data.length;
     if (data.length >= SMALL_BYTES) {
       this.#seal();
-      this.#pieces.push(kept(data));
+      const own = kept(data);
+      if (own !== data) giveBack(data);
+      this.#pieces.push(own);
       return;
     }
     const wanted = this.#used + data.length;
     if (this.#together !== undefined && wanted > TOGETHER_BYTES) this.#seal();
     data.copy(this.#room(data.length), this.#used);
     this.#used += data.length;
+    giveBack(data);
   }
 
   /** The next piece, which is no longer held; undefined: there is none. */

@@ -3,7 +3,7 @@
 // and nothing else: such a block is left to the garbage collector.
 
 /** Sizes of blocks: what is read is lent in the smallest one that takes it. The last is what one read takes at most, and what a client holds that stops reading. */
-const SIZES = [256, 1024, 4 * 1024, 8 * 1024, 16 * 1024, 20 * 1024] as const;
+const SIZES = [64, 256, 1024, 4 * 1024, 8 * 1024, 16 * 1024, 20 * 1024] as const;
 /** Blocks that were not needed for so long are let go, half of them at a time. */
 const UNUSED_MS = 1_000;
 
@@ -55,13 +55,19 @@ export function takeBlock(): Buffer {
   return largest.take();
 }
 
+/** The smallest block that takes so many octets; of more than the largest one takes, memory of its own. */
+export function takeRoom(octets: number): Buffer {
+  const size = SIZES.find((each) => each >= octets);
+  return size === undefined ? Buffer.allocUnsafeSlow(octets) : (shelves.get(size) as Shelf).take();
+}
+
 /** A block that nothing was made of. */
 export function putBack(block: Buffer): void {
   shelves.get(block.length)?.put(block);
   thinning ??= setInterval(thin, UNUSED_MS).unref();
 }
 
-/** What was read into a block: it is lent until all octets are given back. */
+/** What was read into a block, from its beginning: it is lent until all octets are given back. */
 export function lend(block: Buffer, octets: number): Buffer {
   lent.set(block.buffer, octets);
   return block.subarray(0, octets);
@@ -69,9 +75,7 @@ export function lend(block: Buffer, octets: number): Buffer {
 
 /** A copy of the first octets of a buffer, in a block that is lent; of more than the largest one takes, in memory of its own. */
 export function lendCopy(bytes: Buffer, octets: number): Buffer {
-  const size = SIZES.find((each) => each >= octets);
-  const block = size === undefined ? undefined : shelves.get(size)?.take();
-  const copy = block === undefined ? Buffer.allocUnsafeSlow(octets) : lend(block, octets);
+  const copy = lend(takeRoom(octets), octets);
   bytes.copy(copy, 0, 0, octets);
   return copy;
 }
@@ -100,7 +104,7 @@ export function giveBack(bytes: Buffer): void {
   if (left === length) putBack(Buffer.from(buffer));
 }
 
-/** The same for so many octets of what these bytes were read into, wherever between them: heads, sizes of chunks. */
+/** The same for so many octets of what these bytes were read into, wherever between them: heads, sizes of chunks, what was copied. */
 export function giveBackFraming(bytes: Buffer, octets: number): void {
   if (octets > 0 && isLent(bytes)) giveBack(bytes.subarray(0, octets));
 }

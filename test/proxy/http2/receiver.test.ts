@@ -1,11 +1,15 @@
 // What a connection of HTTP/2 receives must not depend on the pieces that it comes in: any frames, well-formed or not, are the same
-// events or the same violation, byte by byte or at once. And a partial frame takes no more room than twice what has come of it.
+// events or the same violation, byte by byte or at once. And a partial frame takes little more room than what has come of it, and
+// what was read goes round once its payloads have been given back.
 import test from 'ava';
 import fc from 'fast-check';
 import { PREFACE } from '../../../proxy/http2/frames.ts';
 import { FrameReader } from '../../../proxy/http2/reader.ts';
 import { Http2Receiver, Http2Violation } from '../../../proxy/http2/receiver.ts';
+import { giveBack, isLent, lendCopy } from '../../../proxy/net/read-blocks.ts';
 import { FLAG, FRAME, frame, headerBlock, requestFields } from '../../support/raw-http2.ts';
+
+const PADDED = 8;
 
 /** All that a receiver says of these pieces. */
 function eventsOf(pieces: readonly Buffer[], preface: boolean): string[] {
@@ -86,4 +90,31 @@ test('a frame that is announced and does not come takes no room', (t) => {
   for (const reader of readers) t.true(reader.push(head));
   const grown = process.memoryUsage().arrayBuffers - before;
   t.true(grown < 2_000 * 256, `${grown} octets for ${readers.length} partial frames`);
+});
+
+test('what was read comes back with the last payload that was given back, however frames lie in it', (t) => {
+  const frames = Buffer.concat([
+    frame(FRAME.SETTINGS, 0, 0),
+    frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, headerBlock(requestFields('POST', '/'))),
+    frame(FRAME.DATA, 0, 1, Buffer.alloc(9_000, 'a')),
+    frame(FRAME.PING, 0, 0, Buffer.alloc(8)),
+    frame(FRAME.DATA, PADDED, 1, Buffer.concat([Buffer.from([5]), Buffer.alloc(3_000, 'b'), Buffer.alloc(5)])),
+    frame(FRAME.DATA, 0, 1, Buffer.alloc(16_384, 'c')),
+    frame(0x42, 0, 0, Buffer.alloc(700)),
+    frame(FRAME.DATA, FLAG.END_STREAM, 1, Buffer.alloc(12_000, 'd')),
+  ]);
+  for (const size of [20_480, 15_000, 9_001, 300]) {
+    const payloads: Buffer[] = [];
+    const nothing = (): void => undefined;
+    const receiver = new Http2Receiver(
+      { takeData: (_stream, data) => void payloads.push(data), takeFields: nothing, takeReset: nothing, takeSettings: nothing, takePing: nothing, takePong: nothing, takeGoaway: nothing, takeWindow: nothing, takeNothing: nothing },
+      { headBytes: 4_096, fields: 50, blockBytes: 16_384, preface: true },
+    );
+    const reads = Array.from(cut(Buffer.concat([PREFACE, frames]), [size]), (piece) => lendCopy(piece, piece.length));
+    for (const read of reads) receiver.push(read);
+    t.true(Buffer.concat(payloads).toString() === `${'a'.repeat(9_000)}${'b'.repeat(3_000)}${'c'.repeat(16_384)}${'d'.repeat(12_000)}`);
+    t.true(payloads.every(isLent));
+    payloads.forEach(giveBack);
+    t.deepEqual([...reads, ...payloads].filter(isLent), [], `reads of ${size} octets`);
+  }
 });
