@@ -8,16 +8,19 @@ COPY package.json package-lock.json .npmrc ./
 # The optional dependencies are Node itself, for machines that have another one.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
-# Sources are compiled here and not at each start. Both programs end with an error, because nobody tells them what to do; what is
-# compiled under other flags than those of workers would not be taken by them.
+# Sources are compiled here and not at each start. Both programs end with an error, because nobody tells them what to do. What is
+# compiled under other flags than those of workers, or by another user, would not be taken.
 FROM dependencies AS compiled
 ENV NODE_COMPILE_CACHE=/app/compiled
 COPY certs certs
 COPY proxy proxy
 COPY controller controller
+RUN mkdir -m 777 compiled
+USER 65532:65532
 RUN node controller/cli.ts check /nothing; \
-  node -e "import('./controller/publish/worker-process.ts').then(({ V8_FLAGS }) => require('node:child_process').spawnSync('node', [...V8_FLAGS, 'proxy/worker.ts']))"; \
-  test -d /app/compiled
+  node -e "import('./controller/publish/worker-process.ts').then(({ V8_FLAGS }) => require('node:child_process').spawnSync('node', [...V8_FLAGS, 'proxy/worker.ts']))"
+USER 0:0
+RUN test -n "$(ls compiled)" && chown -R 0:0 compiled && chmod -R a+rX,go-w compiled
 
 FROM node:26-slim
 ENV NODE_ENV=production
