@@ -39,6 +39,6 @@ function escaped(character: string): string {
 }
 
 /** True: between the client's certificate and the last one of its chain stand more than `depth` others. Always false for resumed sessions. */
-export function chainIsTooLong(socket: TLSSocket, depth: number): boolean {
-  return socket.authorized && !socket.isSessionReused() && intermediates(socket) > depth;
+export function chainIsTooLong(socket: TLSSocket, { depth, caPem }: ClientCertificates): boolean {
+  return socket.authorized && !socket.isSessionReused() && intermediates(socket, caPem) > depth;
 }

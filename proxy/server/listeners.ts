@@ -215,7 +215,7 @@ export class Listeners {
     if (accepted !== undefined) this.#pending.delete(accepted);
     const opening = accepted === undefined ? undefined : this.#openings.get(accepted);
     // At once, for with the end of this turn the client gets a session ticket.
-    if (clientCertificates !== undefined && (opening === undefined || chainIsTooLong(socket, clientCertificates.depth))) {
+    if (clientCertificates !== undefined && (opening === undefined || chainIsTooLong(socket, clientCertificates))) {
       this.#observer.handshakeFailed(listener.name);
       socket.destroy();
       return;

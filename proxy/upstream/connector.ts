@@ -98,8 +98,8 @@ export class Connector {
 }
 
 /** A session that is resumed was looked at when it began. */
-function chainIsTooLong(socket: tls.TLSSocket, { verify, depth }: UpstreamTls): boolean {
-  return verify && depth !== undefined && !socket.isSessionReused() && intermediates(socket) > depth;
+function chainIsTooLong(socket: tls.TLSSocket, { verify, depth, caPem }: UpstreamTls): boolean {
+  return verify && depth !== undefined && !socket.isSessionReused() && intermediates(socket, caPem) > depth;
 }
 
 function tcpOptions(endpoint: Endpoint): net.TcpNetConnectOpts {

@@ -128,6 +128,28 @@ test('a chain may hold as many intermediates as allowed, a revoked certificate i
   t.is(await status('crl.test', near), 400, 'an authority without a list cannot be looked up');
 });
 
+for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`${maxVersion}: a chain does not look shorter for what the client adds to it`, async (t) => {
+    const first = issue(ONE, 'first', { ca: true });
+    const second = issue(first, 'second', { ca: true });
+    const far = issue(second, 'far');
+    const plane = await startTlsPlane(t, { hosts: { 'one.test': asking(ONE), 'two.test': asking(ONE, {}, { depth: 2 }) } });
+    const forger = authority(ONE.name);
+    // OpenSSL passes over what is out of date, and over what no anchor vouches for; Node tells of what has the name of an issuer.
+    const old = { ca: true, from: -3, until: -1 };
+    const shortCuts = [issue(forger, 'second', old), issue(forger, 'second', { ...old, key: second.key }), issue(ONE, 'second', { ...old, key: second.key })];
+    for (const shortCut of shortCuts) {
+      for (const more of ['', forger.certPem]) {
+        const client = { ...far, chainPem: far.certPem + shortCut.certPem + second.certPem + first.certPem + more };
+        await t.throwsAsync(ask(plane.httpsPort, 'one.test', { client, maxVersion }));
+      }
+    }
+    t.is((await ask(plane.httpsPort, 'two.test', { client: far, maxVersion })).status, 200);
+    t.is((await ask(plane.httpsPort, 'one.test', { client: { ...ann, chainPem: ann.certPem + ONE.certPem }, maxVersion })).status, 200, 'the anchor itself may be sent');
+    t.is(plane.requests.length, 2);
+  });
+}
+
 for (const version of ['tls1_2', 'tls1_3'] as const) {
   withOpenssl(`${version}: a session is resumed at its own host, and is worth nothing at a host with another authority, or after its policy changed`, async (t) => {
     const plane = await startTlsPlane(t, { hosts: HOSTS });

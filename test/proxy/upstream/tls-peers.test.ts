@@ -82,6 +82,9 @@ test('the name is the one that is set, whoever asks', async (t) => {
 test('a chain may be as long as allowed', async (t) => {
   t.deepEqual(await accepted(t, { ...VERIFIED, depth: 1 }, ['good', 'long', 'underRevoked']), ['good', 'underRevoked']);
   t.deepEqual(await accepted(t, { ...VERIFIED, depth: 2 }, ['good', 'long', 'underRevoked']), ['good', 'long', 'underRevoked']);
+  const shortCut = issue(authority(ROOT.name), 'second', { ca: true, from: -3, until: -1, key: SECOND.key });
+  const disguised = { ...PEERS.long, chainPem: PEERS.long.certPem + shortCut.certPem + SECOND.certPem + FIRST.certPem };
+  t.is((await reach(t, disguised, { ...VERIFIED, depth: 1 })).result, 'UpstreamConnectionFailure', 'what is sent along makes it no shorter');
 });
 
 test('with revocation lists, what is revoked is refused, and so is what no list speaks of', async (t) => {
