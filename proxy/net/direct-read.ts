@@ -9,6 +9,8 @@ import { lend, lendCopy, putBack, takeBlock } from './read-blocks.ts';
 const FIRST_BYTES = 20 * 1024;
 /** Reads up to this size are cut from slabs that many share, and not lent. */
 const SMALL_BYTES = 8 * 1024;
+/** What a read takes that goes to the stream: nobody gives that back, and it is as much as the stream takes by itself. */
+const STREAM_BYTES = 64 * 1024;
 
 interface Fields {
   /** The buffer that the next read goes to. */
@@ -88,9 +90,9 @@ class DirectReader {
     // What is less than half of its buffer would hold all of it for as long as nobody takes it.
     if (buffer === this.#own && bytesRead > buffer.length / 2) {
       this.#own = undefined;
-      return lend(buffer, bytesRead);
+      return this.#receive === undefined ? buffer.subarray(0, bytesRead) : lend(buffer, bytesRead);
     }
-    if (bytesRead > SMALL_BYTES) return lendCopy(buffer, bytesRead);
+    if (bytesRead > SMALL_BYTES && this.#receive !== undefined) return lendCopy(buffer, bytesRead);
     const copy = Buffer.allocUnsafe(bytesRead);
     buffer.copy(copy, 0, 0, bytesRead);
     return copy;
@@ -100,7 +102,7 @@ class DirectReader {
   nextBuffer(): Buffer | undefined {
     if (this.#full && !this.#socket.isPaused()) {
       this.#owned = true;
-      return (this.#own ??= takeBlock());
+      return (this.#own ??= this.#receive === undefined ? Buffer.allocUnsafeSlow(STREAM_BYTES) : takeBlock());
     }
     if (!this.#owned) return undefined;
     this.#owned = false;

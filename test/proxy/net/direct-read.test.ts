@@ -7,6 +7,7 @@ import tls from 'node:tls';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { readDirectly } from '../../../proxy/net/direct-read.ts';
+import { isLent } from '../../../proxy/net/read-blocks.ts';
 import { packedTls } from '../../support/packed-tls.ts';
 import { DEFAULT } from '../../support/tls-plane.ts';
 
@@ -95,6 +96,8 @@ test('reads that were given back are the stream\'s again, with its backpressure'
   await once(accepted, 'end');
   t.is(Buffer.concat(mine).toString(), 'mine');
   t.is(digest(Buffer.concat(chunks)), digest(bytes));
+  t.true(chunks.some(({ length }) => length > 20 * 1024), 'and they are as large as the stream\'s own');
+  t.deepEqual(chunks.filter(isLent), [], 'nobody waits for what nobody gives back');
 });
 
 test('TLS that is paused between records of one packet gives nothing until it is resumed, and then all of it in order', async (t) => {
