@@ -153,13 +153,15 @@ export class Listeners {
     socket.on('error', ignore);
     const proxyHeader = open.balancers?.includes(plainAddress(socket.remoteAddress ?? '')) === true;
     const serverName = open.tls !== undefined && this.#host.specialHosts.any;
+    // Where a header is to come, the peer is a balancer, and whose the connection is stands in that.
+    if (!proxyHeader && !this.#admits(socket, socket.remoteAddress, open)) return;
     if (!proxyHeader && !serverName) {
       this.#begin(socket, open, undefined);
       return;
     }
     new Prelude(socket, { proxyHeader, serverName }, this.#context.deadlines, (opening) => {
       this.#openings.set(socket, opening);
-      this.#begin(socket, open, opening);
+      if (!proxyHeader || this.#admits(socket, opening.proxied?.address ?? socket.remoteAddress, open)) this.#begin(socket, open, opening);
     }, (unsaid) => this.#unopened(socket, open, unsaid));
   }
 
@@ -179,12 +181,14 @@ export class Listeners {
     socket.write(refusalText(refusal.status, refusal.text), 'latin1');
   }
 
+  /** False: its address has as many connections as it may, and this one has been reset. */
+  #admits(socket: Socket, address: string | undefined, { listener, trust }: Open): boolean {
+    const admitted = this.#perAddress.admit(socket, plainAddress(address ?? ''), trust);
+    if (!admitted) this.#observer.connectionRefused(listener.name, 'TooManyConnections');
+    return admitted;
+  }
+
   #begin(socket: Socket, { listener, tls, trust }: Open, opening: Opening | undefined): void {
-    const admitted = this.#perAddress.admit(socket, plainAddress(opening?.proxied?.address ?? socket.remoteAddress ?? ''), trust);
-    if (!admitted) {
-      this.#observer.connectionRefused(listener.name, 'TooManyConnections');
-      return;
-    }
     if (tls === undefined) {
       this.#pending.delete(socket);
       new Http1Connection(socket, peerOf(socket, listener.name, trust, opening?.proxied), this.#context);

@@ -8,7 +8,7 @@ import type { Listener } from '../../proxy/table/listener.ts';
 import type { ClientCertificates, Route, VirtualHost } from '../../proxy/table/route.ts';
 import type { Snapshot } from '../../proxy/table/snapshot.ts';
 import { HTTP_LISTENER, cluster, endpoint, route, startDataPlane, virtualHost } from './data-plane.ts';
-import type { DataPlane } from './data-plane.ts';
+import type { DataPlane, DataPlaneOptions } from './data-plane.ts';
 import { authority, issue } from './pki.ts';
 import type { Identity } from './pki.ts';
 
@@ -46,7 +46,7 @@ export interface TlsPlane extends DataPlane {
 }
 
 /** Every host forwards everything to one endpoint, unless it brings routes of its own. */
-export async function startTlsPlane(t: ExecutionContext, table: TlsTable): Promise<TlsPlane> {
+export async function startTlsPlane(t: ExecutionContext, table: TlsTable, options: DataPlaneOptions = {}): Promise<TlsPlane> {
   const requests: TlsPlane['requests'] = [];
   const backend = createServer((request, response) => {
     const raw = request.rawHeaders;
@@ -60,7 +60,7 @@ export async function startTlsPlane(t: ExecutionContext, table: TlsTable): Promi
   });
   await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
   const { port } = backend.address() as AddressInfo;
-  const plane = await startDataPlane(snapshotOf(table, port));
+  const plane = await startDataPlane(snapshotOf(table, port), options);
   t.teardown(async () => {
     await plane.close();
     backend.closeAllConnections();

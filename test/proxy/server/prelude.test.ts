@@ -254,3 +254,27 @@ test('a hello that is slow is cut after five seconds', async (t) => {
   const elapsed = performance.now() - startedAt;
   t.true(elapsed > 4_900 && elapsed < 9_000, `${elapsed} ms`);
 });
+
+test('connections count for their address from the first moment, and not when their hello has come', async (t) => {
+  const plane = await startTlsPlane(t, { hosts: { 'old.test': { tls: { maxVersion: 'TLSv1.2' } } } }, { limits: { connectionsPerAddress: 3 } });
+  const silent = await Promise.all([1, 2, 3].map(() => connected(plane.httpsPort, clientHello({ serverName: 'old.test' }).subarray(0, 30))));
+  const over = connected(plane.httpsPort, Buffer.alloc(0)).then(everything);
+  t.is(await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 2_000, 'kept'))]), '');
+  t.deepEqual(plane.below, ['https TooManyConnections']);
+  for (const socket of silent) {
+    socket.destroy();
+    await everything(socket);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.is((await ask(plane.httpsPort, 'old.test')).status, 200, 'places are given back');
+});
+
+test('behind a PROXY protocol header they count for the client that it names, once', async (t) => {
+  const plane = await startTlsPlane(t, { hosts: { 'old.test': { tls: { maxVersion: 'TLSv1.2' } } }, listener: { proxyProtocol: true } }, { limits: { connectionsPerAddress: 1 } });
+  const first = await connected(plane.httpsPort, Buffer.concat([proxyV1(V4), clientHello({ serverName: 'old.test' })]));
+  await new Promise((resolve) => first.once('data', resolve));
+  t.is(await everything(await connected(plane.httpsPort, Buffer.concat([proxyV1(V4), clientHello({ serverName: 'old.test' })]))), '');
+  t.is((await ask(plane.httpsPort, 'old.test', { socket: await connected(plane.httpsPort, proxyV1(V6)) })).status, 200);
+  t.deepEqual(plane.below, ['https TooManyConnections']);
+  first.destroy();
+});
