@@ -9,8 +9,8 @@ interface Staple {
 }
 
 export class Staples {
-  /** Digest of a leaf → what is stapled to it. */
-  readonly #byLeaf = new Map<string, Staple>();
+  /** Digest of a leaf → what was answered about it, the newest last, by `Certificate.name`: one leaf may be served with several chains. */
+  readonly #byLeaf = new Map<string, Map<string, Staple>>();
   /** `Certificate.name` → digest of its leaf. */
   readonly #leaves = new Map<string, string>();
 
@@ -29,17 +29,23 @@ export class Staples {
   update(set: Readonly<Record<string, Certificate>>, remove: readonly string[]): void {
     for (const name of remove) this.#drop(name);
     for (const { name, chainPem, ocsp } of Object.values(set)) {
+      const before = this.#leaves.get(name);
       this.#drop(name);
-      if (ocsp === undefined) continue;
+      if (ocsp === undefined) {
+        // Taken back: what is not true of the leaf any more is stapled to none of its chains.
+        if (before !== undefined) this.#byLeaf.delete(before);
+        continue;
+      }
       const leaf = digest(new X509Certificate(chainPem).raw);
       this.#leaves.set(name, leaf);
-      this.#byLeaf.set(leaf, { response: Buffer.from(ocsp.response, 'base64'), validUntil: ocsp.validUntil });
+      const staples = this.#byLeaf.get(leaf) ?? new Map<string, Staple>();
+      this.#byLeaf.set(leaf, staples.set(name, { response: Buffer.from(ocsp.response, 'base64'), validUntil: ocsp.validUntil }));
     }
   }
 
   /** For a certificate in DER. Undefined: there is none, or it is too old. */
   of(certificate: Buffer): Buffer | undefined {
-    const staple = this.#byLeaf.get(digest(certificate));
+    const staple = [...(this.#byLeaf.get(digest(certificate))?.values() ?? [])].at(-1);
     return staple === undefined || staple.validUntil <= Date.now() ? undefined : staple.response;
   }
 
@@ -47,7 +53,9 @@ export class Staples {
     const leaf = this.#leaves.get(name);
     if (leaf === undefined) return;
     this.#leaves.delete(name);
-    this.#byLeaf.delete(leaf);
+    const staples = this.#byLeaf.get(leaf);
+    staples?.delete(name);
+    if (staples?.size === 0) this.#byLeaf.delete(leaf);
   }
 }
 
