@@ -9,7 +9,7 @@ import { LRUCache } from 'lru-cache';
 
 /** A chain that OpenSSL has accepted is not longer than this. */
 const MAX_CHAIN = 101;
-const CERTIFICATE = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const KEPT_BUNDLES = 100;
 
 /** Public keys of trust anchors by their PEM; empty: Node's own. */
@@ -50,7 +50,16 @@ function isAnchor({ publicKey }: X509Certificate, caPem = ''): boolean {
   let keys = anchors.get(caPem);
   if (keys === undefined) {
     const pems = caPem === '' ? getCACertificates('default') : (caPem.match(CERTIFICATE) ?? []);
-    anchors.set(caPem, (keys = pems.map((pem) => new X509Certificate(pem).publicKey)));
+    anchors.set(caPem, (keys = pems.flatMap(keyOf)));
   }
   return keys.some((key) => key.equals(publicKey));
+}
+
+/** None of a kind that OpenSSL does not know: it has verified nothing. */
+function keyOf(pem: string): KeyObject[] {
+  try {
+    return [new X509Certificate(pem).publicKey];
+  } catch {
+    return [];
+  }
 }

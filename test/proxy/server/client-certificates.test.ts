@@ -1,4 +1,5 @@
 // Client certificates by host: who is let in, what the endpoint is told, and that nothing earned at one host counts at another.
+import { X509Certificate } from 'node:crypto';
 import test from 'ava';
 import { request } from 'undici';
 import type { FilterSpec } from '../../../proxy/table/filter.ts';
@@ -6,7 +7,7 @@ import type { ClientCertificates } from '../../../proxy/table/route.ts';
 import { route } from '../../support/data-plane.ts';
 import { ask } from '../../support/https-client.ts';
 import { folder, hasOpenssl, sClient } from '../../support/openssl.ts';
-import { authority, issue, revocationList } from '../../support/pki.ts';
+import { authority, issue, pem, revocationList } from '../../support/pki.ts';
 import type { Identity } from '../../support/pki.ts';
 import { clientCertificates, startTlsPlane } from '../../support/tls-plane.ts';
 import type { TlsHost } from '../../support/tls-plane.ts';
@@ -148,6 +149,22 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
     t.is((await ask(plane.httpsPort, 'one.test', { client: { ...ann, chainPem: ann.certPem + ONE.certPem }, maxVersion })).status, 200, 'the anchor itself may be sent');
     t.is(plane.requests.length, 2);
   });
+}
+
+test('an authority with a key of an unknown kind keeps nobody out, and lets nobody in', async (t) => {
+  const caPem = withUnknownKey(authority('of an unknown kind')) + ONE.certPem;
+  const plane = await startTlsPlane(t, { hosts: { 'a.test': asking({ ...ONE, certPem: caPem }) } });
+  t.is((await ask(plane.httpsPort, 'a.test', { client: ann })).status, 200);
+  t.is((await ask(plane.httpsPort, 'a.test', { client: bob })).status, 400);
+});
+
+/** The certificate with a key of a kind that nobody knows. */
+function withUnknownKey({ certPem }: Identity): string {
+  const { raw } = new X509Certificate(certPem);
+  // id-ecPublicKey
+  const at = raw.indexOf(Buffer.from('2a8648ce3d0201', 'hex'));
+  raw[at + 6] = 9;
+  return pem('CERTIFICATE', raw);
 }
 
 for (const version of ['tls1_2', 'tls1_3'] as const) {
