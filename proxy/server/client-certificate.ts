@@ -16,9 +16,13 @@ export function clientTls(socket: TLSSocket, serverName: string, policy: ClientC
 
 function verdict(socket: TLSSocket, shown: X509Certificate | undefined): string {
   if (shown === undefined) return 'NONE';
-  // A code of OpenSSL's, though its type says Error.
-  const code = socket.authorizationError as unknown;
-  return socket.authorized ? 'SUCCESS' : `FAILED:${String(code ?? 'unknown').toLowerCase().replaceAll('_', ' ')}`;
+  if (!socket.authorized) {
+    // A code of OpenSSL's, though its type says Error.
+    const code = socket.authorizationError as unknown;
+    return `FAILED:${String(code ?? 'unknown').toLowerCase().replaceAll('_', ' ')}`;
+  }
+  // A resumed session brings its verdict along, from when it began.
+  return shown.validToDate.getTime() < Date.now() ? 'FAILED:cert has expired' : 'SUCCESS';
 }
 
 function describe(certificate: X509Certificate): ClientCertificate {

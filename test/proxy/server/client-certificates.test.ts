@@ -193,6 +193,22 @@ for (const version of ['tls1_2', 'tls1_3'] as const) {
     t.deepEqual([revoked.resumed, revoked.status], [false, 400], 'under another policy there is nothing to resume');
   });
 
+  withOpenssl(`${version}: a certificate that has expired since is not believed for a session that it began`, async (t) => {
+    const brief = issue(ONE, 'brief', { until: 4 / 86_400 });
+    const end = new X509Certificate(brief.certPem).validToDate.getTime();
+    const plane = await startTlsPlane(t, { hosts: { ...HOSTS, 'report.test': asking(ONE, { verify: 'report' }) } });
+    const dir = folder(t);
+    const connect = (serverName: string, more: Partial<Parameters<typeof sClient>[1]>) => sClient(dir, { port: plane.httpsPort, serverName, version, ...more });
+    t.is((await connect('a.test', { client: brief, saveSession: 'brief' })).status, 200);
+    t.is((await connect('report.test', { session: 'brief' })).status, 200);
+    t.is(plane.requests.at(-1)?.headers.get('ssl-client-verify'), 'SUCCESS');
+    await new Promise((resolve) => setTimeout(resolve, end - Date.now() + 1_100));
+    const late = await connect('a.test', { session: 'brief' });
+    t.deepEqual([late.resumed, late.status], [true, 400]);
+    t.is((await connect('report.test', { session: 'brief' })).status, 200);
+    t.is(plane.requests.at(-1)?.headers.get('ssl-client-verify'), 'FAILED:cert has expired');
+  });
+
   withOpenssl(`${version}: a chain that is too long gets no session`, async (t) => {
     const first = issue(ONE, 'first', { ca: true });
     const far = issue(issue(first, 'second', { ca: true }), 'far');
