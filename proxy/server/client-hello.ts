@@ -1,5 +1,5 @@
 // The server name of a TLS ClientHello (RFC 8446 §4.1.2, RFC 6066 §3), read without terminating anything: it says which TLS
-// server a connection belongs to before one is chosen. What cannot be understood has no name: OpenSSL refuses it later.
+// server a connection belongs to before one is chosen. A name that cannot be understood is none: OpenSSL refuses it later.
 
 export interface ClientHello {
   /** As the client wrote it, one character per byte; empty: it named nobody. */
@@ -22,6 +22,11 @@ const NO_NAME = '';
 export function readClientHello(bytes: Buffer): ClientHello | 'incomplete' | 'other' {
   const message = handshakeMessage(bytes);
   return typeof message === 'string' ? message : { serverName: serverNameOf(message) };
+}
+
+/** True: OpenSSL would go on reading these bytes as a handshake, and might make more of it than is understood here. */
+export function beginsAsHandshake(bytes: Buffer): boolean {
+  return bytes[0] === HANDSHAKE_RECORD;
 }
 
 /** The body of the first handshake message, perhaps spread over several records. */

@@ -3,7 +3,7 @@
 // read of the connection itself is put back, so that whoever gets the socket reads it from its first byte.
 import type { Socket } from 'node:net';
 import type { Deadlines, Expiring } from '../time/deadlines.ts';
-import { readClientHello } from './client-hello.ts';
+import { beginsAsHandshake, readClientHello } from './client-hello.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 import type { Proxied } from './proxy-protocol.ts';
 
@@ -85,6 +85,8 @@ export class Prelude implements Expiring {
     if (!this.#serverName) return this.#done('');
     const hello = readClientHello(this.#bytes);
     if (hello === 'incomplete') this.#wait(this.#bytes);
+    // It would be served as if it named nobody, whatever its host says of TLS.
+    else if (hello === 'other' && beginsAsHandshake(this.#bytes)) this.#fail('hello');
     else this.#done(hello === 'other' ? '' : hello.serverName);
   }
 

@@ -255,6 +255,22 @@ test('a hello that is slow is cut after five seconds', async (t) => {
   t.true(elapsed > 4_900 && elapsed < 9_000, `${elapsed} ms`);
 });
 
+test('a hello in dust, or with an empty record inside, does not get past the settings of its host', async (t) => {
+  const plane = await startTlsPlane(t, { hosts: { 'new.test': { tls: { minVersion: 'TLSv1.3' } }, 'a.test': {} } });
+  // Made by hand, and of TLS 1.2.
+  const hello = (serverName: string): Buffer[] => [clientHello({ serverName, recordBytes: 2 }), withEmptyRecord(clientHello({ serverName, recordBytes: 60 }))];
+  t.is(await certificateFor(plane.httpsPort, clientHello({ serverName: 'new.test' })), 'refused');
+  for (const bytes of [...hello('new.test'), ...hello('a.test')]) t.is(await certificateFor(plane.httpsPort, bytes), 'refused');
+  t.deepEqual(plane.below, Array.from({ length: 5 }, () => 'https HandshakeFailed'));
+  t.is(await certificateFor(plane.httpsPort, clientHello({ serverName: 'a.test', recordBytes: 60 })), 'a.test');
+});
+
+/** Behind the first record. */
+function withEmptyRecord(hello: Buffer): Buffer {
+  const first = 5 + hello.readUInt16BE(3);
+  return Buffer.concat([hello.subarray(0, first), Buffer.from([22, 3, 1, 0, 0]), hello.subarray(first)]);
+}
+
 test('connections count for their address from the first moment, and not when their hello has come', async (t) => {
   const plane = await startTlsPlane(t, { hosts: { 'old.test': { tls: { maxVersion: 'TLSv1.2' } } } }, { limits: { connectionsPerAddress: 3 } });
   const silent = await Promise.all([1, 2, 3].map(() => connected(plane.httpsPort, clientHello({ serverName: 'old.test' }).subarray(0, 30))));
