@@ -133,6 +133,11 @@ function ask(subject: OcspSubject): Promise<Buffer | string> {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const call = request(subject.url, { method: 'POST', signal, lookup: guarded, headers: { 'content-type': 'application/ocsp-request', 'content-length': body.length } });
     call.on('error', (error) => resolve(`did not come: ${signal.aborted ? 'it took too long' : error.message}`));
+    // Nobody would hear of it: Node closes the connection, and the timeout comes to nothing.
+    call.on('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve(`did not come: the status was ${response.statusCode}`);
+    });
     call.on('response', (response) => {
       if (response.statusCode !== 200) {
         response.destroy();

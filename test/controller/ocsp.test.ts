@@ -1,4 +1,6 @@
 // Who is asked about certificates, what becomes of the answers, and that a responder that fails harms nothing.
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { OcspWatcher } from '../../controller/ocsp.ts';
@@ -65,4 +67,23 @@ test('nobody is sent to a link-local address, and a responder that is not there 
   t.regex(messages[0] ?? '', /^gone .*ECONNREFUSED/);
   t.regex(messages[1] ?? '', /^mapped .*link-local/);
   t.regex(messages[2] ?? '', /^metadata .*link-local/);
+});
+
+test('responders that answer with another protocol hold up nobody else', async (t) => {
+  const changing = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'));
+  });
+  await new Promise<void>((resolve) => changing.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => changing.close());
+  const responder = await startResponder(t);
+  const leaf = issue(CA, 'leaf', { ocsp: responder.url });
+  responder.answer = () => ocspAnswer(CA, leaf);
+  const { watcher, staples } = watched(t);
+  const url = `http://127.0.0.1:${(changing.address() as AddressInfo).port}/`;
+  const table = tableOf(...Array.from({ length: 6 }, (_, at) => issue(CA, `changing-${at}`, { ocsp: url })), leaf);
+  watcher.touched(Object.keys(table), table);
+  await eventually('a staple', () => staples.get('sha256/leaf') !== undefined);
+  await eventually('six Problems', () => watcher.problems().length === 6);
+  for (const { message } of watcher.problems()) t.regex(message, /did not come: the status was 101$/);
 });
