@@ -15,8 +15,8 @@ export interface Waiter {
 
 /** How often somebody who waits looks for a client that has stalled. */
 const LOOK_MS = 100;
-/** So many clients are asked at a time for whom there may be no place, although there is one for somebody else. */
-const ASKED = 32;
+/** For so many clients there may be no place, although there is one for somebody else, until the others are left for the next place or look. */
+const ASKED = 2;
 
 export class WaitingRoom {
   readonly #balancer: Balancer;
@@ -54,6 +54,8 @@ export class WaitingRoom {
 
   /** Makes a place for a client that has `own` in here: who came last of the client with the most has to go. False: nobody has more than that one would have. */
   #displace(own: number): boolean {
+    // Most of those that find the room full are the ones that filled it.
+    if (own * this.#clients.size >= this.#waiting.size) return false;
     let most: ReadonlySet<Waiter> | undefined;
     for (const waiters of this.#clients.values()) if (waiters.size > (most?.size ?? own + 1)) most = waiters;
     const last = most === undefined ? undefined : [...most].at(-1);
@@ -71,6 +73,7 @@ export class WaitingRoom {
 
   #look(): void {
     this.#timer = undefined;
+    this.#callNext(this.#clients.size);
     this.#makeRoom();
   }
 
@@ -85,10 +88,10 @@ export class WaitingRoom {
   }
 
   /** Whoever takes a place may give it back within the same call; the loop goes on, and does not begin anew within itself. */
-  #callNext(): void {
+  #callNext(asked = ASKED): void {
     if (this.#calling) return;
     this.#calling = true;
-    for (let refused = 0; refused < ASKED && this.#mayServe(); ) if (!this.#callOne()) refused++;
+    for (let refused = 0; refused < asked && this.#mayServe(); ) if (!this.#callOne()) refused++;
     this.#calling = false;
   }
 
