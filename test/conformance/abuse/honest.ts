@@ -51,7 +51,7 @@ export function startHonest(port: number, workers: () => readonly number[], path
       try {
         while (!over) {
           const began = performance.now();
-          const body = await connection.ask();
+          const body = await inTime(connection.ask());
           const took = performance.now() - began;
           if (body !== 'ok') throw new Error(`the answer was ${JSON.stringify(body.slice(0, 100))}`);
           // Whose it is can be seen once it is answered: until then it may wait to be accepted.
@@ -86,6 +86,15 @@ export function startHonest(port: number, workers: () => readonly number[], path
       await Promise.all(loops);
     },
   };
+}
+
+/** A request on a connection that went at the same moment may have no end of its own. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no end within ${PATIENCE_MS + 1_000} ms`)), PATIENCE_MS + 1_000);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
 }
 
 async function connected(port: number): Promise<net.Socket> {
