@@ -109,15 +109,14 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     const { body } = exchange.request;
     if (requestMs > 0) this.#timer = setTimeout(() => this.#tooLong(), requestMs);
     if (body === undefined) return this.#begin();
-    const { length } = body;
-    const limited = maxBodyBytes > 0 && length === undefined ? new LimitedBody(body, maxBodyBytes) : body;
+    const limited = maxBodyBytes > 0 && body.length === undefined ? new LimitedBody(body, maxBodyBytes) : body;
     this.#body = limited;
     if (active.cluster.protocol === 'HTTP/2' || limited.awaitsContinue) {
       // It gets what there is at once: gRPC asks and answers in turns within one body, and 100-continue is the endpoint's to say.
       this.#replay = this.#body = new ReplayBody(limited);
       return this.#begin();
     }
-    if (!requestBuffering || (length !== undefined && length > HELD_BYTES)) return this.#begin();
+    if (!requestBuffering || (body.length !== undefined && body.length > HELD_BYTES)) return this.#begin();
     // Nobody is asked to send a body that has nowhere to go.
     if (active.balancer.shortage() === 'NoHealthyUpstream') return this.#reply(NO_ENDPOINT);
     const held = new HeldBody(limited, this);
@@ -145,9 +144,10 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     this.#firstTryAt = performance.now();
     this.#active.budget.request(this.#firstTryAt);
     if (this.#takePlace()) return;
-    if (balancer.shortage() === 'NoHealthyUpstream') this.#reply(NO_ENDPOINT);
-    else if (waiting.enter(this, this.#exchange.shared ?? this)) this.#waitTimer = setTimeout(() => this.#reply(OVERFLOW), cluster.connectTimeoutMs);
-    else this.#reply(OVERFLOW);
+    if (balancer.shortage() === 'NoHealthyUpstream') return this.#reply(NO_ENDPOINT);
+    // Before it enters: somebody may give way at once, and then the wait is over when `enter` returns.
+    this.#waitTimer = setTimeout(() => this.#reply(OVERFLOW), cluster.connectTimeoutMs);
+    if (!waiting.enter(this, this.#exchange.shared ?? this)) this.#reply(OVERFLOW);
   }
 
   /** The first try, unless the client's connection has too many of the places already; false: there is none for it. */

@@ -188,6 +188,24 @@ for (const version of ['HTTP/1.1', 'HTTP/2'] as const) {
   });
 }
 
+test('who gets a place at once, because a stalled client gives way, is not told later that the wait was too long', async (t) => {
+  const large: AnswerWith = (request, socket) => {
+    if (request.startLine.includes('/large')) return answer(200, 'x'.repeat(8_000_000));
+    setTimeout(() => socket.write(answer(200, 'slow')), 900);
+    return undefined;
+  };
+  const plane = await forwardPlane(t, [large], { forwarding: { endpointRequests: 1, waitingRequests: 10 }, cluster: { connectTimeoutMs: 300 } });
+  const stalled = await RawClient.connect(plane.port);
+  t.teardown(() => stalled.destroy());
+  stalled.socket.pause();
+  stalled.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
+  await until(() => plane.counts()[0] === 1, 'the place is taken');
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const { message, client } = await exchangeRaw(plane.port, GET);
+  t.is(message.body.toString(), 'slow');
+  client.destroy();
+});
+
 test('a connection of HTTP/2 gets no more places than it leaves for others, whose requests do not wait; what it asks for beyond them waits', async (t) => {
   const held: net.Socket[] = [];
   const slow: AnswerWith = (request, socket) => (request.startLine.includes('/slow') ? void held.push(socket) : answer(200, 'small'));
