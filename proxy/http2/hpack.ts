@@ -76,7 +76,7 @@ export class HpackDecoder {
       if (bytes > this.#maxBytes || fields.length >= most) this.tooLarge = true;
       else fields.push(name, value);
     }
-    // It is cut from a slab of 64 KiB, which would last as long as the connection.
+    // It is cut from a slab that many share, which would last as long as the connection.
     this.#block = NOTHING;
     return fields;
   }

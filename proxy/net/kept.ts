@@ -1,4 +1,4 @@
-// Bytes that wait. What is read is cut from slabs of 64 KiB that many connections share, and a few bytes that somebody keeps
+// Bytes that wait. What is read is cut from slabs that many connections share, and a few bytes that somebody keeps
 // hold all of their slab: thousands of clients that each send a beginning and then nothing would hold as many slabs.
 
 /** The same bytes, in memory of their own if they lie in more than four times as much. */
