@@ -30,6 +30,8 @@ const PATIENCE_MS = 10_000;
 interface Connection {
   readonly socket: net.Socket;
   ask(): Promise<string>;
+  /** The server said that this was its last answer here (RFC 9112 §9.6, RFC 9113 §6.8): what a busy one does, and no loss. */
+  last(): boolean;
   close(): void;
 }
 
@@ -49,7 +51,7 @@ export function startHonest(port: number, workers: () => readonly number[], path
       }
       let worker: number | undefined;
       try {
-        while (!over) {
+        while (!over && !connection.last()) {
           const began = performance.now();
           const body = await inTime(connection.ask());
           const took = performance.now() - began;
@@ -108,22 +110,27 @@ async function connectHttp1(port: number, path: string): Promise<Connection> {
   // One connection, handed out for every request.
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   agent.createConnection = () => socket;
+  let last = false;
   const ask = (): Promise<string> =>
     new Promise((resolve, reject) => {
+      // The agent would wait for ever for a socket that is gone.
+      if (socket.destroyed || socket.readableEnded) throw new Error('the connection was closed between two requests');
       const request = http.get({ agent, host: '127.0.0.1', port, path, headers: { host: 'shop.example.com' }, timeout: PATIENCE_MS }, (response) => {
         let body = '';
+        last = response.headers.connection === 'close';
         response.setEncoding('utf8').on('data', (text: string) => (body += text));
         response.on('error', reject).on('end', () => resolve(body));
       });
       request.on('error', reject).on('timeout', () => request.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)));
     });
-  return { socket, ask, close: () => socket.destroy() };
+  return { socket, ask, last: () => last, close: () => socket.destroy() };
 }
 
 async function connectHttp2(port: number, path: string): Promise<Connection> {
   const socket = await connected(port);
   const session = http2.connect('http://shop.example.com', { createConnection: () => socket });
-  session.on('error', () => undefined);
+  let last = false;
+  session.on('error', () => undefined).on('goaway', (code) => (last = code === http2.constants.NGHTTP2_NO_ERROR));
   const ask = (): Promise<string> =>
     new Promise((resolve, reject) => {
       const stream = session.request({ ':path': path, ':authority': 'shop.example.com' });
@@ -133,5 +140,5 @@ async function connectHttp2(port: number, path: string): Promise<Connection> {
       stream.on('error', reject).on('end', () => resolve(body));
       stream.on('close', () => reject(new Error('the stream was closed')));
     });
-  return { socket, ask, close: () => session.destroy() };
+  return { socket, ask, last: () => last, close: () => session.destroy() };
 }
