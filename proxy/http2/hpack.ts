@@ -28,6 +28,8 @@ const NOTHING: Buffer = Buffer.alloc(0);
 export class HpackDecoder {
   /** The last block held more than is allowed; what was over is not in its list. */
   tooLarge = false;
+  /** Octets of the last block, as they count for its limit. */
+  bytes = 0;
   readonly #maxBytes: number;
   readonly #maxFields: number;
   /** Newest entry last, name and value in turns. */
@@ -46,7 +48,7 @@ export class HpackDecoder {
   /** The fields of a whole block, in order. Throws `HpackError`. */
   decode(block: Buffer): RawHeaders {
     const fields: RawHeaders = [];
-    let bytes = 0;
+    this.bytes = 0;
     let most = this.#maxFields * 2;
     this.tooLarge = false;
     this.#block = block;
@@ -70,10 +72,10 @@ export class HpackDecoder {
         value = this.#string();
         if (remember) this.#remember(name, value);
       }
-      bytes += name.length + value.length + ENTRY_OVERHEAD;
+      this.bytes += name.length + value.length + ENTRY_OVERHEAD;
       // A cookie comes in as many fields as it has pairs (RFC 9113 §8.2.3), which are not many fields for that.
       if (name === 'cookie') most += 2;
-      if (bytes > this.#maxBytes || fields.length >= most) this.tooLarge = true;
+      if (this.bytes > this.#maxBytes || fields.length >= most) this.tooLarge = true;
       else fields.push(name, value);
     }
     // It is cut from a slab that many share, which would last as long as the connection.

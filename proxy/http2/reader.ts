@@ -13,29 +13,36 @@ export class FrameReader {
   /** A frame of which only a part has come, with its head. */
   #partial: Buffer = EMPTY;
   #have = 0;
+  #stopped = false;
 
   constructor(onFrame: OnFrame) {
     this.#onFrame = onFrame;
   }
 
-  /** False: a frame is larger than is allowed; nothing may be pushed behind it. */
-  push(chunk: Buffer): boolean {
+  /** Whoever takes a frame wants no further one: `push` returns behind it. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** How much of it was read: all, unless it was stopped. -1: a frame is larger than is allowed; nothing may be pushed behind it. */
+  push(chunk: Buffer): number {
+    this.#stopped = false;
     let at = 0;
     if (this.#have > 0) {
       at = this.#complete(chunk);
-      if (at < 0) return false;
-      if (this.#have > 0) return true;
+      if (at < 0 || this.#have > 0) return at;
     }
-    while (chunk.length - at >= FRAME_HEAD_BYTES) {
+    while (!this.#stopped && chunk.length - at >= FRAME_HEAD_BYTES) {
       const length = lengthAt(chunk, at);
-      if (length > MAX_FRAME_BYTES) return false;
+      if (length > MAX_FRAME_BYTES) return -1;
       const end = at + FRAME_HEAD_BYTES + length;
       if (end > chunk.length) break;
       this.#give(chunk, at, end);
       at = end;
     }
+    if (this.#stopped) return at;
     if (at < chunk.length) this.#keep(chunk, at);
-    return true;
+    return chunk.length;
   }
 
   /** Completes the partial frame out of `chunk`; how far that was read, -1 if the frame is too large. */

@@ -73,10 +73,22 @@ export class Http2Receiver {
     return this.#blockStream !== 0;
   }
 
-  /** Throws `Http2Violation`; nothing may be pushed afterwards. */
-  push(chunk: Buffer): void {
+  /** Octets of the last block of fields as it was decoded, as SETTINGS_MAX_HEADER_LIST_SIZE counts. */
+  get fieldBytes(): number {
+    return this.#decoder.bytes;
+  }
+
+  /** Within an event: no further one for now, `push` returns. */
+  stop(): void {
+    this.#reader.stop();
+  }
+
+  /** Gives what was not read because of `stop`, to be pushed before anything else. Throws `Http2Violation`; nothing may be pushed afterwards. */
+  push(chunk: Buffer): Buffer | undefined {
     const frames = this.#prefaceLeft === 0 ? chunk : this.#behindPreface(chunk);
-    if (!this.#reader.push(frames)) throw new Http2Violation(CODE.FRAME_SIZE_ERROR, 'a frame that is too large');
+    const read = this.#reader.push(frames);
+    if (read < 0) throw new Http2Violation(CODE.FRAME_SIZE_ERROR, 'a frame that is too large');
+    return read < frames.length ? frames.subarray(read) : undefined;
   }
 
   #behindPreface(chunk: Buffer): Buffer {

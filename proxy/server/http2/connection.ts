@@ -18,6 +18,7 @@ import { Http2RequestHead, readHead } from './request.ts';
 import type { Http2Refusal } from './request.ts';
 import { Http2Stream } from './stream.ts';
 import type { StreamLine } from './stream.ts';
+import { ReadTurn } from './turn.ts';
 import { endAndLinger } from '../linger.ts';
 import { newExchange } from '../new-exchange.ts';
 import type { Peer } from '../peer.ts';
@@ -45,6 +46,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
   readonly #streams = new Map<number, Http2Stream>();
   readonly #window: ReceiveWindow;
   readonly #conduct: Http2Conduct;
+  readonly #turn: ReadTurn;
   readonly #writer: FrameWriter;
   #greeted = false;
   #acknowledged = false;
@@ -68,7 +70,11 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     this.#conduct = new Http2Conduct(limits.maxConcurrentStreams);
     const windowBytes = connectionWindow(limits.maxConcurrentStreams);
     this.#window = new ReceiveWindow(windowBytes, windowBytes);
-    this.outlet = new Http2Outlet(socket, this.#conduct, () => this.#awaitNext());
+    this.outlet = new Http2Outlet(socket, this.#conduct, () => {
+      this.#awaitNext();
+      this.#turn.resume();
+    });
+    this.#turn = new ReadTurn(socket, (rest) => this.#read(rest), () => !this.outlet.deaf);
     this.#writer = this.outlet.writer;
     // Of a head in HTTP/2 four fields are what the request line is in HTTP/1.1.
     this.#receiver = new Http2Receiver(this, { headBytes: limits.headBytes, fields: limits.headerCount + 4, blockBytes: limits.headBytes * 2 + MAX_FRAME_BYTES, preface: true });
@@ -82,8 +88,8 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     this.#writer.write(settingsFrame([[SETTING.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams], [SETTING.MAX_HEADER_LIST_SIZE, limits.headBytes]]));
     this.#writer.number(FRAME.WINDOW_UPDATE, 0, windowBytes - DEFAULT_WINDOW);
     if (context.draining) this.drain(0);
-    if (early !== undefined) this.#read(early);
     socket.resume();
+    if (early !== undefined) this.#read(early);
   }
 
   /** First the client is asked to begin nothing more, and only what it has sent until then counts as its last (RFC 9113 §6.8). */
@@ -122,8 +128,9 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
 
   #read(chunk: Buffer): void {
     if (this.#over) return;
+    let rest: Buffer | undefined;
     try {
-      this.#receiver.push(chunk);
+      rest = this.#receiver.push(chunk);
     } catch (error) {
       if (!(error instanceof Http2Violation)) throw error;
       this.#break(error.code);
@@ -135,6 +142,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
       this.#awaitNext();
     }
     if (this.outlet.stopReading()) this.context.deadlines.set(this, this.context.limits.writeStallMs);
+    this.#turn.over(rest);
   }
 
   /** The rest of a block of fields, or the next stream. */
@@ -146,6 +154,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
 
   takeFields(id: number, fields: RawHeaders, tooLarge: boolean, end: boolean): void {
     this.#withinBlock = false; // The next one may begin in what was read with it.
+    if (this.#turn.served(this.#receiver.fieldBytes)) this.#receiver.stop();
     const stream = this.#streams.get(id);
     if (stream !== undefined) {
       stream.takeTrailers(fields, tooLarge, end);

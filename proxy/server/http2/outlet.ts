@@ -38,7 +38,7 @@ export class Http2Outlet implements WriterHost {
   /** What it had left unread when that was looked at last. */
   #unread = 0;
 
-  /** `onHeard`: a client that was not read from is read again. */
+  /** `onHeard`: a client that was not read from may be read again. */
   constructor(socket: Socket, conduct: Http2Conduct, onHeard: () => void) {
     this.#socket = socket;
     this.#most = Math.max(ROOM_BYTES, socket.writableHighWaterMark);
@@ -118,7 +118,6 @@ export class Http2Outlet implements WriterHost {
     if (this.blocked) return;
     if (this.deaf) {
       this.deaf = false;
-      this.#socket.resume();
       this.#onHeard();
     }
     this.#flushWaiting();

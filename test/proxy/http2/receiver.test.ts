@@ -11,10 +11,13 @@ import { FLAG, FRAME, frame, headerBlock, requestFields } from '../../support/ra
 
 const PADDED = 8;
 
-/** All that a receiver says of these pieces. */
-function eventsOf(pieces: readonly Buffer[], preface: boolean): string[] {
+/** All that a receiver says of these pieces. `stopping`: it is stopped at every event. */
+function eventsOf(pieces: readonly Buffer[], preface: boolean, stopping = false): string[] {
   const events: string[] = [];
-  const note = (...what: unknown[]): void => void events.push(JSON.stringify(what));
+  const note = (...what: unknown[]): void => {
+    events.push(JSON.stringify(what));
+    if (stopping) receiver.stop();
+  };
   const receiver = new Http2Receiver(
     {
       takeData: (stream, data, octets, end) => note('data', stream, data.toString('hex'), octets, end),
@@ -30,7 +33,13 @@ function eventsOf(pieces: readonly Buffer[], preface: boolean): string[] {
     { headBytes: 4_096, fields: 50, blockBytes: 16_384, preface },
   );
   try {
-    for (const piece of pieces) receiver.push(piece);
+    for (const piece of pieces) {
+      for (let rest: Buffer | undefined = piece; rest !== undefined; ) {
+        const before = events.length;
+        rest = receiver.push(rest);
+        if (stopping && events.length > before + 1) events.push('it went on');
+      }
+    }
   } catch (error) {
     if (!(error instanceof Http2Violation)) throw error;
     note('violation', error.code, error.message);
@@ -66,6 +75,8 @@ test('frames in any pieces are the same events', (t) => {
       const bytes = Buffer.concat([...(preface ? [PREFACE] : []), frame(FRAME.SETTINGS, 0, 0), ...frames]);
       const atOnce = eventsOf([bytes], preface);
       t.deepEqual(eventsOf([...cut(bytes, sizes)], preface), atOnce);
+      t.deepEqual(eventsOf([bytes], preface, true), atOnce, 'stopped at each of them');
+      t.deepEqual(eventsOf([...cut(bytes, sizes)], preface, true), atOnce);
       if (atOnce.at(-1)?.startsWith('["violation"') === true) violations++;
       else whole++;
     }),
@@ -87,7 +98,7 @@ test('a frame that is announced and does not come takes no room', (t) => {
   const head = frame(FRAME.DATA, 0, 1, Buffer.alloc(16_384)).subarray(0, 12);
   const before = process.memoryUsage().arrayBuffers;
   const readers = Array.from({ length: 2_000 }, () => new FrameReader(() => undefined));
-  for (const reader of readers) t.true(reader.push(head));
+  for (const reader of readers) t.is(reader.push(head), head.length);
   const grown = process.memoryUsage().arrayBuffers - before;
   t.true(grown < 2_000 * 256, `${grown} octets for ${readers.length} partial frames`);
 });

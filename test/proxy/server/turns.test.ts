@@ -1,0 +1,101 @@
+// A client of HTTP/2 that sends many heads at a time has them served in turns: others come between, and nothing of what waits is lost.
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import net from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import test from 'ava';
+import { selfSigned } from '../../../certs/self-signed.ts';
+import { HTTP_LISTENER, endpoint, route, simpleTable, startDataPlane, virtualHost } from '../../support/data-plane.ts';
+import { startBackend } from '../../support/fairlead-backend.ts';
+import { FLAG, FRAME, RawHttp2Client, frame, requestFields } from '../../support/raw-http2.ts';
+
+const own = selfSigned({ hostnames: ['a.test'] });
+const HEADS = 100;
+const windowUpdate = (stream: number, by: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(by);
+  return frame(FRAME.WINDOW_UPDATE, 0, stream, bytes);
+};
+
+test('a hundred requests in one packet do not all go before the one that another client sends behind them', async (t) => {
+  const proxy = await startDataPlane({});
+  t.teardown(() => proxy.close());
+  const many = await RawHttp2Client.connect(proxy.port);
+  t.teardown(() => many.destroy());
+  await many.until(({ type, flags }) => type === FRAME.SETTINGS && flags === FLAG.ACK);
+  const one = net.connect(proxy.port, '127.0.0.1').on('error', () => undefined);
+  t.teardown(() => one.destroy());
+  await once(one, 'connect');
+  // The other side of the connection is there once it has answered.
+  one.write('GET /one HTTP/1.1\r\nHost: a.test\r\n\r\n');
+  await once(one, 'data');
+
+  many.write(...Array.from({ length: HEADS }, (_, i) => many.headers(i * 2 + 1, requestFields('GET', '/many', 'a.test', [['x-long', 'x'.repeat(300)]]), true)));
+  one.write('GET /one HTTP/1.1\r\nHost: a.test\r\n\r\n');
+  await once(one, 'data');
+  const before = proxy.log.length - 2;
+  t.true(before < HEADS / 2, `${before} of ${HEADS} requests went before it`);
+  await many.until(({ stream, flags, type }) => type !== FRAME.SETTINGS && stream === HEADS * 2 - 1 && (flags & FLAG.END_STREAM) !== 0);
+  t.is(proxy.log.length, HEADS + 2);
+});
+
+for (const secure of [false, true]) {
+  test(`what waits for its turn is served whole, with its body (${secure ? 'TLS' : 'clear text'})`, async (t) => {
+    const backend = await startBackend(t, 'web', (request, response) => void buffer(request).then((body) => response.end(sha256(body))));
+    const proxy = await startDataPlane({
+      ...simpleTable([endpoint(backend)]),
+      listeners: { 'listener/http': HTTP_LISTENER, 'listener/https': { ...HTTP_LISTENER, name: 'https', protocol: 'HTTPS', tls: { defaultCertificate: own.name, minVersion: 'TLSv1.2' } } },
+      virtualHosts: { 'http+https/*': virtualHost('*', [route('/', 'test/web:80')], { listeners: ['http', 'https'] }) },
+      certificates: { [own.name]: own },
+    });
+    t.teardown(() => proxy.close());
+    const session = secure ? http2.connect(`https://127.0.0.1:${proxy.httpsPort}`, { rejectUnauthorized: false }) : http2.connect(`http://127.0.0.1:${proxy.port}`);
+    t.teardown(() => session.destroy());
+    for (let round = 0; round < 3; round++) {
+      const answers = Array.from({ length: HEADS }, async (_, i) => {
+        const body = Buffer.alloc(10 + i * 200, `${round} ${i} `);
+        const stream = session.request({ ':method': 'POST', ':path': '/', 'x-long': `${i}${'y'.repeat(1_500)}` });
+        stream.end(body);
+        return (await buffer(stream)).toString() === sha256(body);
+      });
+      t.deepEqual((await Promise.all(answers)).filter((same) => !same), []);
+    }
+  });
+}
+
+test('a client that lets answers lie while its requests wait is served when it reads again', async (t) => {
+  const big = Buffer.alloc(200_000, 'x');
+  const asked: string[] = [];
+  const backend = await startBackend(t, 'web', ({ url = '' }, response) => {
+    asked.push(url);
+    if (url === '/head') response.setHeader('x-long', 'x'.repeat(14_000));
+    response.end(big);
+  });
+  const proxy = await startDataPlane(simpleTable([endpoint(backend)]));
+  t.teardown(() => proxy.close());
+  const client = await RawHttp2Client.connect(proxy.port);
+  t.teardown(() => client.destroy());
+  await client.until(({ type, flags }) => type === FRAME.SETTINGS && flags === FLAG.ACK);
+  client.socket.pause();
+  let streams = 0;
+  const ask = (path: string, count: number): Buffer => Buffer.concat(Array.from({ length: count }, () => Buffer.concat([client.headers(++streams * 2 - 1, requestFields('GET', path, 'a.test', [['x-long', 'x'.repeat(2_000)]]), true), windowUpdate(streams * 2 - 1, 1_000_000)])));
+  const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300));
+  // Data fills what the system takes, heads what we keep; so nothing is read any more when only some of the last requests have been served.
+  client.write(windowUpdate(0, 1_000_000_000), ask('/data', 60));
+  await pause();
+  client.write(ask('/head', 30));
+  await pause();
+  client.write(ask('/waits', 38));
+  await pause();
+  const served = asked.filter((path) => path === '/waits').length;
+  t.true(served > 0 && served < 38, `${served} of 38 were served to a client that reads nothing`);
+  client.socket.resume();
+  for (let i = 0; i < streams; i++) await client.until(({ type, stream, flags }) => type === FRAME.DATA && stream === i * 2 + 1 && (flags & FLAG.END_STREAM) !== 0);
+  t.is(client.frames.reduce((sum, { type, payload }) => sum + (type === FRAME.DATA ? payload.length : 0), 0), streams * big.length);
+});
+
+function sha256(body: Buffer): string {
+  return createHash('sha256').update(body).digest('hex');
+}
+
