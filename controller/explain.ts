@@ -144,7 +144,7 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate,
     answer: {
       route, filters, ...(reply === undefined ? {} : { reply }), action,
       ...(action.type === 'Forward' && { settings: settingsOf(action, { timeouts, maxBodyBytes: bodyBytes, forwarding }) }),
-      clusters: clustersOf(action, sections, exchange.client.scheme),
+      clusters: clustersOf(action, sections, tls !== undefined),
     },
   };
 }
@@ -202,9 +202,9 @@ function replyOf({ active, admitting, route: { action } }: CompiledRoute, exchan
   return tooLarge;
 }
 
-function clustersOf(action: Action, sections: Sections, scheme: 'http' | 'https'): readonly ExplainedCluster[] {
+function clustersOf(action: Action, sections: Sections, encrypted: boolean): readonly ExplainedCluster[] {
   if (action.type !== 'Forward') return [];
-  const clusters = scheme === 'https' ? (action.encryptedClusters ?? action.clusters) : action.clusters;
+  const clusters = encrypted ? (action.encryptedClusters ?? action.clusters) : action.clusters;
   return clusters.map(({ cluster, weight }) => explainedCluster(cluster, weight, sections));
 }
 

@@ -93,7 +93,7 @@ export type ActionIntent = ForwardIntent | DefaultBackendIntent | Redirect | Res
 export interface ForwardIntent {
   readonly type: 'Forward';
   readonly backends: readonly BackendRef[];
-  /** In place of `backends` for requests over https. */
+  /** In place of `backends` for requests on connections over TLS. */
   readonly encryptedBackends?: readonly BackendRef[];
   /** All of a Forward but its clusters. */
   readonly settings: Omit<Forward, 'type' | 'clusters' | 'encryptedClusters'>;

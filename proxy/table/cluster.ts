@@ -72,7 +72,9 @@ export type KeyPart =
    * `Path` the canonical path, `Query` what follows its `?` (`QueryMark`: the `?` itself, if something follows), `EscapedTarget` the
    * target with every octet but unreserved ones percent-encoded. `Port` is the one that the client connected to.
    */
-  | { readonly type: 'ClientAddress' | 'Host' | 'Authority' | 'Path' | 'Query' | 'QueryMark' | 'RequestTarget' | 'EscapedTarget' | 'Method' | 'Scheme' | 'Port' | 'RequestId' }
+  | { readonly type: 'ClientAddress' | 'Host' | 'Authority' | 'Path' | 'Query' | 'QueryMark' | 'RequestTarget' | 'EscapedTarget' | 'Method' | 'Port' | 'RequestId' }
+  /** `Scheme` is the one that the client used: the forwarded one where trusted. `ConnectionScheme` is that of the connection to this proxy, whatever is forwarded. */
+  | { readonly type: 'Scheme' | 'ConnectionScheme' }
   /** Who the client says it is: the user of Basic authentication (RFC 7617), the subject of its certificate (RFC 2253). Neither is checked here. */
   | { readonly type: 'BasicUser' | 'CertificateSubject' }
   /** What the request met: the hostname of its virtual host, the path and the origin's name of its route, the name of this machine. */

@@ -96,7 +96,7 @@ export type Action = Forward | Redirect | Respond;
 export interface Forward {
   readonly type: 'Forward';
   readonly clusters: readonly WeightedCluster[];
-  /** In place of `clusters` for requests that came over https. */
+  /** In place of `clusters` for requests on connections over TLS, whatever a proxy in front says of the client. */
   readonly encryptedClusters?: readonly WeightedCluster[];
   readonly timeouts?: Timeouts;
   /** What is absent in it is the worker's default. */

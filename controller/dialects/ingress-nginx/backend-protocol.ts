@@ -46,7 +46,7 @@ function speaking(transport: Transport): TranslationEffect {
   return onEveryBackend((backend) => ({ ...backend, profile: { ...backend.profile, transport } }));
 }
 
-/** Clear text for clients that came by http, TLS for those that came by https. */
+/** Clear text or TLS as the connection to us is: behind a balancer that ends TLS pods get clear text, as its connection to us is, whatever the client spoke to it. */
 const asTheClient = onEveryForward((action) => ({
   ...action,
   backends: action.backends.map((backend) => ({ ...backend, profile: { ...backend.profile, transport: PLAIN } })),

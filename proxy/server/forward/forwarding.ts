@@ -99,7 +99,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
   start(): void {
     const exchange = this.#exchange;
     const { encryptedClusters, clusters } = this.#action;
-    const weighted = encryptedClusters !== undefined && exchange.client.scheme === 'https' ? encryptedClusters : clusters;
+    const weighted = encryptedClusters !== undefined && exchange.client.tls !== undefined ? encryptedClusters : clusters;
     const name = weighted.length === 1 ? weighted[0]?.cluster : pickCluster(weighted);
     const active = name === undefined ? undefined : this.#service.clusters.get(name);
     if (active === undefined) return this.#reply(NO_CLUSTER);

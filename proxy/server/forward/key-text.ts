@@ -47,6 +47,8 @@ function partText(part: KeyPart): KeyText {
       return ({ request }) => request.method;
     case 'Scheme':
       return ({ client }) => client.scheme;
+    case 'ConnectionScheme':
+      return ({ client }) => (client.tls === undefined ? 'http' : 'https');
     case 'QueryMark':
       return ({ request }) => (request.query === '' ? '' : '?');
     case 'EscapedTarget':
