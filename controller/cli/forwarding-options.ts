@@ -60,7 +60,8 @@ export function clusterDefaults(values: ClusterValues): ReadingSettings['cluster
 export function forwardingSettings(values: ForwardingValues): WorkerForwarding {
   const { on, nonIdempotent } = values.proxyNextUpstream;
   return {
-    retry: { attempts: on.length === 0 ? 1 : values.proxyNextUpstreamTries, totalMs: values.proxyNextUpstreamTimeout, on: [...on], nonIdempotent },
+    // The tries stay what they are where `off` leaves no condition: a route may have conditions of its own.
+    retry: { attempts: values.proxyNextUpstreamTries, totalMs: values.proxyNextUpstreamTimeout, on: [...on], nonIdempotent },
     requestBuffering: values.proxyRequestBuffering === 'on',
     endpointRequests: values.endpointRequests,
     waitingRequests: values.waitingRequests,
