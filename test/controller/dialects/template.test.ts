@@ -71,6 +71,7 @@ test('times are whole seconds from one on, and no longer than a timer can be', (
 
 test('proxy-next-upstream is a list of words with blanks', (t) => {
   t.deepEqual(nextUpstream(' error  timeout http_503 '), { value: { on: ['error', 'timeout', '503'], nonIdempotent: false } });
+  t.deepEqual(nextUpstream('invalid_header'), { value: { on: ['invalid-response'], nonIdempotent: false } });
   t.deepEqual(nextUpstream('non_idempotent error error'), { value: { on: ['error'], nonIdempotent: true } });
   t.deepEqual(nextUpstream('error off'), { value: { on: [], nonIdempotent: false } });
   for (const text of ['', 'http_501', 'Error', 'error,timeout']) t.true('wrong' in nextUpstream(text), text);

@@ -64,6 +64,33 @@ test('a status of the route\'s list is tried again elsewhere, and counts as a fa
   t.deepEqual(plane.log.at(-1)!.exchange.attempts.map(({ status }) => status), [503, 200]);
 });
 
+/** Heads that are no HTTP, each for a reason of its own. */
+const MALFORMED = {
+  'a field without a colon': 'HTTP/1.1 200 OK\r\nno field at all\r\n\r\n',
+  'no status line': '<html>hello</html>\r\n\r\n',
+  'two lengths': 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx',
+};
+
+for (const [what, bytes] of Object.entries(MALFORMED)) {
+  const malformed = (): string => bytes;
+  test(`an answer with ${what} is another endpoint's turn where the route lists invalid-response`, async (t) => {
+    const plane = await forwardPlane(t, [malformed, ok], { forward: { retry: { on: ['invalid-response'] } } });
+    t.is((await untilRetried(plane, GET)).status, 200);
+    t.deepEqual(plane.log.at(-1)!.exchange.attempts.map(({ error, status }) => error ?? status), ['UpstreamProtocolError', 200]);
+    const again = await exchangeRaw((await forwardPlane(t, [malformed, malformed], { forward: { retry: { on: ['invalid-response'] } } })).port, POST);
+    again.client.destroy();
+    t.is(statusOf(again.message), 502, 'but a POST has been seen');
+  });
+
+  test(`an answer with ${what} is 502 where it does not`, async (t) => {
+    const plane = await forwardPlane(t, [malformed, malformed]);
+    const { message, client } = await exchangeRaw(plane.port, GET);
+    client.destroy();
+    t.is(statusOf(message), 502);
+    t.deepEqual(plane.log[0]!.exchange.attempts.map(({ error }) => error), ['UpstreamProtocolError']);
+  });
+}
+
 test('if every endpoint says the same, the last of them is heard, after as many tries as the route has', async (t) => {
   const plane = await forwardPlane(t, [unavailable, unavailable, unavailable, unavailable], { forward: on503 });
   const { message, client } = await exchangeRaw(plane.port, GET);
