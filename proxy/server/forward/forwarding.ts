@@ -19,7 +19,7 @@ import { HELD_BYTES, HeldBody } from './held-body.ts';
 import type { HeldBodyEvents } from './held-body.ts';
 import { LimitedBody } from './limited-body.ts';
 import { NO_CLUSTER, NO_ENDPOINT, OVERFLOW, STALLED, TOO_LONG } from './own-answers.ts';
-import { conditionOf, isWorse } from './retry-conditions.ts';
+import { IDEMPOTENT, conditionOf, isWorse } from './retry-conditions.ts';
 import { pickForSession, sessionCookieText } from './session.ts';
 import type { Stalling } from './stalled.ts';
 import { Try } from './try.ts';
@@ -55,7 +55,6 @@ export interface ForwardingHost {
 
 /** Interim responses of one request; an endpoint that sends more is broken. */
 const MAX_INFORMATIONAL = 100;
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 const NONE: readonly Endpoint[] = [];
 
 export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {

@@ -43,6 +43,23 @@ test('a reset may mean that the endpoint acted: a POST is not sent again unless 
   t.is((await untilRetried(bold, POST)).status, 200);
 });
 
+for (const method of ['PROPFIND', 'QUERY', 'MKCOL', 'UNLOCK']) {
+  test(`a reset costs ${method} nothing, for it is idempotent`, async (t) => {
+    const plane = await forwardPlane(t, [reset, ok]);
+    t.is((await untilRetried(plane, GET.replace('GET', method))).status, 200);
+  });
+}
+
+for (const method of ['POST', 'PATCH', 'LOCK', 'PURGE', 'get']) {
+  test(`a reset may mean that the endpoint acted: ${method} is not sent again`, async (t) => {
+    const plane = await forwardPlane(t, [reset, reset]);
+    const { message, client } = await exchangeRaw(plane.port, GET.replace('GET', method));
+    client.destroy();
+    t.is(statusOf(message), 502);
+    t.is(plane.log[0]!.exchange.attempts.length, 1);
+  });
+}
+
 test('a small body is held until it is complete, and then sent again as a whole; a large one streams and is not', async (t) => {
   const echo = (request: { body: Buffer }): string => answer(200, request.body.toString());
   const plane = await forwardPlane(t, [reset, echo], { forward: { requestBuffering: true } });
