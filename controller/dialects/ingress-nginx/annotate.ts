@@ -49,7 +49,9 @@ function unreadAnnotation(ingress: Ingress, key: string, name: string, value: st
   if (known === undefined) {
     return { severity: 'warning', reason: 'UnknownAnnotation', origin, message: `there is no annotation ${seen(key)}`, effect: 'ValueIgnored' };
   }
-  if (known.protects !== undefined && !known.protects.includes(value.trim())) {
+  // Blanks are no number: ingress-nginx refuses the Ingress, and serves it without limit for `0` and nothing alone.
+  const trimmed = value.trim() === '' && known.raw === true ? value : value.trim();
+  if (known.protects !== undefined && !known.protects.includes(trimmed)) {
     return {
       severity: 'error',
       reason: 'UnsupportedProtectiveAnnotation',

@@ -4,7 +4,7 @@ import type { Origin } from '../../../proxy/table/origin.ts';
 import type { Ingress } from '../../kube/objects.ts';
 import type { Problem } from '../../model/problem.ts';
 import { seen } from '../../model/seen.ts';
-import { ALIASES } from './known.ts';
+import { ALIASES, KNOWN_ANNOTATIONS } from './known.ts';
 import type { Parser } from './values.ts';
 
 /** The first one wins. */
@@ -71,7 +71,14 @@ export function readingOf(ingress: Ingress): Reading {
 
 /** An empty value is none: what stands under the other prefix or alias counts then. */
 function findKey(annotations: ReadonlyMap<string, string>, name: string): string | undefined {
-  return keysOf(name).find((key) => (annotations.get(key) ?? '') !== '');
+  return keysOf(name).find((key) => saysSomething(name, annotations.get(key) ?? ''));
+}
+
+/** ingress-nginx trims texts, so that blanks are an empty one. Booleans and numbers it does not trim; and what keeps somebody out must not go for a slip of the keyboard. */
+function saysSomething(name: string, value: string): boolean {
+  if (value.trim() !== '') return true;
+  const known = KNOWN_ANNOTATIONS.get(name);
+  return value !== '' && (known?.raw === true || known?.protects !== undefined);
 }
 
 const KEYS = new Map<string, readonly string[]>();
