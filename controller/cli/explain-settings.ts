@@ -44,7 +44,12 @@ function differing(name: string, ms: number, usualMs: number): readonly string[]
 function retryText({ attempts, on, totalMs, nonIdempotent }: ForwardSettings['retry']): string {
   if (attempts === 1 || on.length === 0) return 'none';
   const tries = attempts === 0 ? 'every endpoint' : `${attempts} tries`;
-  return `${tries} on ${on.join(', ')}, ${totalMs === 0 ? 'for as long as it takes' : `within ${timeText(totalMs)}`}${nonIdempotent ? ', whatever the method' : ''}`;
+  return `${tries} on ${on.join(', ')}, ${withinText(totalMs)}${nonIdempotent ? ', whatever the method' : ''}`;
+}
+
+function withinText(totalMs: ForwardSettings['retry']['totalMs']): string {
+  if (typeof totalMs !== 'number') return `within ${timeText(totalMs.atLeastMs)} or two connect timeouts`;
+  return totalMs === 0 ? 'for as long as it takes' : `within ${timeText(totalMs)}`;
 }
 
 function tlsText({ verify, serverName, caPem, crlPem, clientCertificate }: UpstreamTls): string {

@@ -19,13 +19,15 @@ export interface ClusterValues {
 export interface ForwardingValues {
   readonly proxyNextUpstream: Pick<WorkerForwarding['retry'], 'on' | 'nonIdempotent'>;
   readonly proxyNextUpstreamTries: number;
-  readonly proxyNextUpstreamTimeout: number;
+  readonly proxyNextUpstreamTimeout: WorkerForwarding['retry']['totalMs'];
   readonly proxyRequestBuffering: 'on' | 'off';
   readonly endpointRequests: number;
   readonly waitingRequests: number;
 }
 
 const FORWARDING = 'How endpoints are used, where no annotation says it';
+/** Other than ingress-nginx, which has no limit: who waits for a minute need not wait for three. */
+const NEXT_WITHIN = { atLeastMs: 10_000 };
 const RETRY = { on: ['error', 'timeout'], nonIdempotent: false };
 
 /** These are part of the table, so that every command that shows one has them. */
@@ -42,7 +44,7 @@ export function forwardingOptions(): readonly Option[] {
   return [
     flag(FORWARDING, '--proxy-next-upstream <words>', 'after which failures another endpoint is asked', readNextUpstream, RETRY, 'error timeout'),
     flag(FORWARDING, '--proxy-next-upstream-tries <count>', 'endpoints that one request may try; 0: all', readCountOrNone, 3),
-    flag(FORWARDING, '--proxy-next-upstream-timeout <time>', 'no further one is tried after this time; 0: no limit', readDuration, 10_000, '10s'),
+    flag(FORWARDING, '--proxy-next-upstream-timeout <time>', 'no further one is tried after this time, so that a read timeout, which takes longer by default, is followed by no other; 0: no limit', readDuration, NEXT_WITHIN, '10s, or twice the connect timeout if that is more'),
     flag(FORWARDING, '--proxy-request-buffering <on|off>', 'request bodies of up to 64k are sent on when they are complete, and can be sent again', String, 'on').choices(['on', 'off']),
     flag(FORWARDING, '--endpoint-requests <count>', 'requests under way at one endpoint, per worker', readCount, 1024),
     flag(FORWARDING, '--waiting-requests <count>', 'requests that wait for a place at a Service, per worker; 0: none', readCountOrNone, 1024),

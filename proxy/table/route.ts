@@ -140,11 +140,16 @@ export interface Timeouts {
 export interface RetryPolicy {
   readonly attempts: number;
   /** No try begins later than this after the first one, in milliseconds; 0: no limit. */
-  readonly totalMs: number;
+  readonly totalMs: number | AtLeast;
   /** Which failures count: `error`, `timeout`, `invalid-response` or a status such as `503`. */
   readonly on: readonly string[];
   /** True: also methods that are not idempotent once bytes have been sent. */
   readonly nonIdempotent: boolean;
+}
+
+/** Twice the connect timeout of the cluster, and no less than this: an endpoint that cannot be connected to is always followed by another. */
+export interface AtLeast {
+  readonly atLeastMs: number;
 }
 
 /** Answer with a redirect. Absent parts are taken from the request. */

@@ -11,7 +11,7 @@ const settings = (...args: readonly string[]): ReturnType<typeof settingsOf> => 
 
 test('the defaults', (t) => {
   const { forwarding, clusterDefaults, limits, timeouts, memoryLimitBytes } = settings();
-  t.deepEqual(forwarding, { retry: { attempts: 3, totalMs: 10_000, on: ['error', 'timeout'], nonIdempotent: false }, requestBuffering: true, endpointRequests: 1024, waitingRequests: 1024 });
+  t.deepEqual(forwarding, { retry: { attempts: 3, totalMs: { atLeastMs: 10_000 }, on: ['error', 'timeout'], nonIdempotent: false }, requestBuffering: true, endpointRequests: 1024, waitingRequests: 1024 });
   t.deepEqual(clusterDefaults, { loadBalancer: { type: 'RoundRobin' }, connectTimeoutMs: 5_000, serviceUpstream: false });
   t.deepEqual([limits.connectionsPerAddress, timeouts.requestMs, memoryLimitBytes], [0, 0, 0]);
 });
@@ -39,6 +39,14 @@ function retryOf(annotations: Readonly<Record<string, string>>, ...args: readonl
   const { forwarding, timeouts, limits } = settings(...args);
   return new ForwardPlans({ forwarding, timeouts, maxBodyBytes: limits.bodyBytes }).of({ type: 'Forward', clusters: [], ...action.settings }).retry;
 }
+
+test('another endpoint may be tried for ten seconds, or for two connect timeouts if they take longer, unless a flag or an annotation says a time', (t) => {
+  const usual = retryOf({});
+  t.deepEqual([500, 5_000, 12_000, 60_000].map((ms) => usual.totalMs(ms)), [10_000, 10_000, 24_000, 120_000]);
+  t.is(retryOf({}, '--proxy-next-upstream-timeout', '3s').totalMs(60_000), 3_000);
+  t.is(retryOf({ 'proxy-next-upstream-timeout': '2' }, '--proxy-next-upstream-timeout', '3s').totalMs(60_000), 2_000);
+  t.is(retryOf({ 'proxy-next-upstream-timeout': '0' }).totalMs(60_000), 0, 'no limit');
+});
 
 test('off means one try: nothing that fails is followed by another', (t) => {
   const none = { failures: new Set(), statuses: new Set() };

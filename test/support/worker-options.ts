@@ -14,7 +14,7 @@ export const DEFAULT_TEST_OPTIONS: Omit<WorkerOptions, 'index' | 'accessLog'> = 
   },
   timeouts: { responseHeadMs: 60_000, readIdleMs: 60_000, sendIdleMs: 60_000, requestMs: 0 },
   forwarding: {
-    retry: { attempts: 3, totalMs: 10_000, on: ['error', 'timeout'], nonIdempotent: false },
+    retry: { attempts: 3, totalMs: { atLeastMs: 10_000 }, on: ['error', 'timeout'], nonIdempotent: false },
     // Off, other than the flag's default: most tests look at what an endpoint has got of a body so far.
     requestBuffering: false,
     endpointRequests: 1024,

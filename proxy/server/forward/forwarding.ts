@@ -354,7 +354,8 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     const { attempts, response, request } = this.#exchange;
     const { retry } = this.#plan;
     if (response.started || (retry.attempts > 0 && attempts.length >= retry.attempts)) return false;
-    if (retry.totalMs > 0 && performance.now() - this.#firstTryAt >= retry.totalMs) return false;
+    const totalMs = retry.totalMs(this.#active.cluster.connectTimeoutMs);
+    if (totalMs > 0 && performance.now() - this.#firstTryAt >= totalMs) return false;
     if (this.#body !== undefined && this.#body.started && this.#body.whole === undefined) return false;
     return unseen || retry.nonIdempotent || IDEMPOTENT.has(request.method);
   }

@@ -18,7 +18,9 @@ export interface ForwardPlan {
   readonly upstreamHost: KeyText | undefined;
 }
 
-export interface RetryPlan extends Omit<RetryPolicy, 'on'> {
+export interface RetryPlan extends Omit<RetryPolicy, 'on' | 'totalMs'> {
+  /** `RetryPolicy.totalMs` for a cluster with this connect timeout. */
+  totalMs(connectTimeoutMs: number): number;
   /** `error`, `timeout`, `invalid-response`. */
   readonly failures: ReadonlySet<string>;
   readonly statuses: ReadonlySet<number>;
@@ -69,5 +71,6 @@ function planOf(action: Forward, defaults: ForwardDefaults): ForwardPlan {
 
 function retryPlan({ attempts, totalMs, nonIdempotent, on }: RetryPolicy): RetryPlan {
   const statuses = on.map(Number).filter((status) => status >= 100);
-  return { attempts, totalMs, nonIdempotent, failures: new Set(on), statuses: new Set(statuses) };
+  const lasting = (connectTimeoutMs: number): number => (typeof totalMs === 'number' ? totalMs : Math.max(totalMs.atLeastMs, 2 * connectTimeoutMs));
+  return { attempts, totalMs: lasting, nonIdempotent, failures: new Set(on), statuses: new Set(statuses) };
 }

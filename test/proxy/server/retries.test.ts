@@ -8,6 +8,7 @@ import test from 'ava';
 import { blackHole } from '../../support/endpoint-blackhole.ts';
 import { endpoint, simpleTable, startDataPlane } from '../../support/data-plane.ts';
 import { answer, crowd, forwardPlane, ok, reset } from '../../support/forward-plane.ts';
+import { DEFAULT_TEST_OPTIONS } from '../../support/worker-options.ts';
 import { exchangeRaw, statusOf } from '../../support/raw-client.ts';
 import { startRecordingEndpoint } from '../../support/recording-endpoint.ts';
 
@@ -233,6 +234,28 @@ test.serial('an endpoint that cannot be connected to is passed over; if all cann
     t.is(statusOf(message), 200);
   }
   t.is(proxy.log.filter(({ exchange }) => exchange.attempts.length === 2).length, 1, 'once it has timed out it is left out');
+});
+
+test.serial('a connect timeout is followed by another endpoint, however long it is; with a total time that it uses up it is not', async (t) => {
+  const hole = await blackHole();
+  const good = await startRecordingEndpoint();
+  t.teardown(async () => {
+    await good.close();
+    await hole.close();
+  });
+  const { retry } = DEFAULT_TEST_OPTIONS.forwarding;
+  for (const [totalMs, expected] of [[{ atLeastMs: 100 }, 200], [100, 504]] as const) {
+    const proxy = await startDataPlane(simpleTable([hole.endpoint, endpoint(good.port)], {}, { connectTimeoutMs: 400 }), { forwarding: { retry: { ...retry, totalMs } } });
+    const statuses = [];
+    for (let nth = 0; nth < 2; nth++) {
+      const { message, client } = await exchangeRaw(proxy.port, GET);
+      client.destroy();
+      statuses.push(statusOf(message));
+    }
+    await proxy.close();
+    t.true(proxy.log.some(({ exchange }) => exchange.attempts[0]!.error === 'UpstreamConnectionTimeout'), 'the hole was asked');
+    t.deepEqual(statuses.sort(), [200, expected]);
+  }
 });
 
 test.serial('an endpoint that accepts and never answers is 504 at the read timeout, and holds up no other service', async (t) => {
