@@ -81,6 +81,8 @@ export interface HostIntent {
 export interface RouteIntent {
   readonly name: string;
   readonly match: RouteMatch;
+  /** The path as it was written, such as `/docs/` where `/docs` is matched; absent: nobody wrote one. */
+  readonly writtenPath?: string;
   readonly filters: readonly FilterSpec[];
   /** Added where some object gives the hostname a `tls` section. */
   readonly tlsFilters: readonly FilterSpec[];

@@ -46,7 +46,7 @@ function readCookie(annotations: Annotations): SessionCookie {
   };
 }
 
-/** The path of the rule, as far as a cookie's Path can hold it (RFC 6265 §4.1.1). */
-function cookiePath({ match }: RouteIntent): string {
-  return /^[\x20-\x3a\x3c-\x7e]+$/.test(match.path.value) ? match.path.value : '/';
+/** The path of the rule as written, so that a cookie of ingress-nginx is replaced and not joined by ours; as far as a cookie's Path can hold it (RFC 6265 §4.1.1). */
+function cookiePath({ match, writtenPath = match.path.value }: RouteIntent): string {
+  return /^[\x20-\x3a\x3c-\x7e]+$/.test(writtenPath) ? writtenPath : '/';
 }

@@ -4,8 +4,8 @@ import { canonicalPath } from '../../../proxy/http/target.ts';
 import type { PathMatch } from '../../../proxy/table/route.ts';
 import type { IngressPath } from '../../kube/objects.ts';
 
-/** `wrong` completes the sentence "path … ". */
-export type ReadPath = { readonly match: PathMatch } | { readonly wrong: string; readonly hint?: string };
+/** `written`: as it was, but in the characters of a request. `wrong` completes the sentence "path … ". */
+export type ReadPath = { readonly match: PathMatch; readonly written: string } | { readonly wrong: string; readonly hint?: string };
 
 const LONGEST = 4096;
 
@@ -14,12 +14,13 @@ export function readPath(text: string, pathType: IngressPath['pathType']): ReadP
   const path = text === '' && pathType !== 'Exact' ? '/' : text;
   const wrong = whatIsWrong(path);
   if (wrong !== undefined) return wrong;
-  const canonical = canonicalPath(encodeForeign(path));
+  const written = encodeForeign(path);
+  const canonical = canonicalPath(written);
   if (typeof canonical !== 'string') return { wrong: `is ${canonical.text}` };
-  if (pathType === 'Exact') return { match: { type: 'Exact', value: canonical } };
+  if (pathType === 'Exact') return { match: { type: 'Exact', value: canonical }, written };
   // "/foo" and "/foo/" are the same prefix, and so that they are found to be in conflict, they get the same value.
   const element = canonical.length > 1 && canonical.endsWith('/') ? canonical.slice(0, -1) : canonical;
-  return { match: { type: 'PathPrefix', value: element } };
+  return { match: { type: 'PathPrefix', value: element }, written };
 }
 
 function whatIsWrong(path: string): { wrong: string; hint?: string } | undefined {

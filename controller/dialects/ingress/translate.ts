@@ -86,6 +86,7 @@ function translatePath(path: IngressPath, ruleIndex: number, pathIndex: number, 
     {
       name: `${origin.namespace}/${origin.name}/rules[${ruleIndex}].paths[${pathIndex}]`,
       match: { ...ANY, path: read.match },
+      writtenPath: read.written,
       filters: [],
       tlsFilters: [],
       action,

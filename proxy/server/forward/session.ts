@@ -34,8 +34,12 @@ export function pickForSession(affinity: CookieAffinity, { balancer, endpoints }
   return { pick, newKey: affinity.mode === 'Balanced' ? newKey : endpointKey(affinity.upstream, pick.endpoint) };
 }
 
-/** The value of the Set-Cookie field. `path`: `Forward.sessionPath`. */
-export function sessionCookieText({ cookie, upstream }: CookieAffinity, key: string, { request, client }: Exchange, path: string): string {
+/**
+ * The value of the Set-Cookie field. `path`: `Forward.sessionPath`. Undefined: a route for `/docs/` takes `/docs` too, where a cookie for `/docs/` is not
+ * sent, and a session that began there would move the one that the client may have below.
+ */
+export function sessionCookieText({ cookie, upstream }: CookieAffinity, key: string, { request, client }: Exchange, path: string): string | undefined {
+  if (cookie.path === undefined && path === `${request.path}/`) return undefined;
   const about = { path, encrypted: client.scheme === 'https', userAgent: getField(request.headers, 'user-agent') };
   return setCookieText(cookie, sessionValue(upstream, key), about, Date.now());
 }

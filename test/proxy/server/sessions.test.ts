@@ -182,6 +182,19 @@ test('every attribute of the cookie, letter by letter', async (t) => {
   t.true((await visit(proxy.port, '', 'User-Agent: Mozilla/5.0 (X11) Chrome/120.0 Safari/537\r\n')).set!.includes('SameSite=None'));
 });
 
+test('no session begins at a path to which its cookie would not come back', async (t) => {
+  const proxy = await plane(t, 'Persistent', [ok, ok], { sessionPath: '/app/' });
+  const set = async (target: string): Promise<string | undefined> => {
+    const { message, client } = await exchangeRaw(proxy.port, `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    client.destroy();
+    t.is(statusOf(message), 200);
+    return field(message, 'set-cookie')?.replace(/=.*?;/, '=V;');
+  };
+  t.is(await set('/app'), undefined, 'it would move the session that the client has below');
+  t.is(await set('/app?x=1'), undefined);
+  for (const target of ['/app/', '/app/x', '/app/x?y']) t.is(await set(target), 'INGRESSCOOKIE=V; Path=/app/; HttpOnly', target);
+});
+
 test('an endpoint\'s own Set-Cookie stands beside the session\'s', async (t) => {
   const proxy = await plane(t, 'Balanced', [() => answer(200, 'x', 'set-cookie: own=1\r\n')]);
   const { message, client } = await exchangeRaw(proxy.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
