@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { UpgradeRequest } from '../../http/exchange.ts';
 import { HEAD_END, HEAD_END_BYTES, RequestHead, endsHead, parseRequestHead } from '../../http/message-head.ts';
 import type { HeadError } from '../../http/message-head.ts';
+import { cutOff } from '../../net/cut-off.ts';
 import { readDirectly } from '../../net/direct-read.ts';
 import { kept } from '../../net/kept.ts';
 import { giveBackFraming } from '../../net/read-blocks.ts';
@@ -46,6 +47,8 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   /** The client closed its sending side. */
   #halfClosed = false;
   #lingering = false;
+  /** For the client the end of the connection is the end of its answer. */
+  #endsWithClose = false;
   /** The bytes that are held are about to be parsed. */
   #turnAwaited = false;
   #stalled = false;
@@ -76,7 +79,12 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   }
 
   destroy(): void {
-    this.socket.destroy();
+    if (this.#endsWithClose) cutOff(this.socket);
+    else this.socket.destroy();
+  }
+
+  endsWithClose(): void {
+    this.#endsWithClose = true;
   }
 
   get halfClosed(): boolean {
@@ -109,13 +117,13 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     const body = this.#body;
     if (this.#response === undefined && !this.#lingering) {
       // Between requests: an idle connection goes silently, an unfinished head is told why.
-      if (this.#held === undefined) this.socket.destroy();
+      if (this.#held === undefined) this.destroy();
       else this.#refuse(408, 'DownstreamRequestTimeout', 'the request head was not complete in time');
     } else if (!this.#stalled && body !== undefined && body.waiting) {
       this.#mustClose = true;
       body.fail({ reason: 'DownstreamRequestTimeout', side: 'downstream', retry: 'no', status: 408 });
     } else if (this.#stalled || this.#response === undefined || !this.#response.started) {
-      this.socket.destroy();
+      this.destroy();
     }
   }
 
@@ -335,7 +343,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     const response = this.#response;
     if (body !== undefined && !body.complete && !body.unread) {
       body.fail({ reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 });
-      this.socket.destroy();
+      this.destroy();
     } else if (response === undefined) {
       // Whole requests that came before the end still have their turn.
       if (!this.#turnAwaited && !this.#lingering) this.#linger();

@@ -1,6 +1,6 @@
 // Writes one HTTP/1.1 response: status line and fields, then the body by length, in chunks, or until close. What is given
 // within one turn of the event loop leaves in one write, head and small body together. Nothing that was cut off ever
-// looks complete: a body shorter than announced ends the connection.
+// looks complete: a body shorter than announced ends the connection, and one that the end of the connection would complete resets it.
 import type { Socket } from 'node:net';
 import { dateNow } from '../../http/date.ts';
 import type { RawHeaders, ResponseWriter } from '../../http/exchange.ts';
@@ -18,6 +18,10 @@ export interface ResponseHost {
   mustClose(): boolean;
   /** The client takes no bytes for now, or takes them again. */
   stalled(yes: boolean): void;
+  /** The answer ends where the connection ends: to cut it takes a reset. */
+  endsWithClose(): void;
+  /** Cuts the connection, so that nothing on it looks complete that is not. */
+  destroy(): void;
 }
 
 const CRLF = '\r\n';
@@ -86,6 +90,7 @@ export class Http1Response implements ResponseWriter {
     } else if (!this.#bodiless) {
       if (this.#minor === 0) {
         this.#close = true;
+        this.#host.endsWithClose();
       } else {
         this.#chunked = true;
         text += `transfer-encoding: chunked${CRLF}`;
@@ -151,7 +156,7 @@ export class Http1Response implements ResponseWriter {
     this.ended = true;
     this.#pieces = [];
     this.#head = undefined;
-    this.#host.socket.destroy();
+    this.#host.destroy();
   }
 
   /** Called by the connection when its socket takes bytes again. */
