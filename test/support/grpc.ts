@@ -25,8 +25,9 @@ export interface GrpcApp {
   readonly calls: string[];
   /** Methods whose calls were cancelled. */
   readonly cancelled: string[];
-  /** Metadata of the last call, and the milliseconds that it has. */
+  /** Metadata of the last call, its `:authority`, and the milliseconds that it has. */
   metadata: Metadata;
+  authority: string;
   timeLeft: number;
   readonly server: Server;
 }
@@ -37,7 +38,7 @@ export interface GrpcTls {
 }
 
 /** What every kind of call has. */
-type Call = Pick<ServerUnaryCall<Buffer, Buffer>, 'metadata' | 'getDeadline' | 'sendMetadata'> & EventEmitter;
+type Call = Pick<ServerUnaryCall<Buffer, Buffer>, 'metadata' | 'getDeadline' | 'getHost' | 'sendMetadata'> & EventEmitter;
 
 /**
  * `Say` echoes, `Collect` says the number of messages and of bytes, `Count` sends as many messages as the request says,
@@ -49,6 +50,7 @@ export async function startGrpcApp(t: ExecutionContext, tls?: GrpcTls): Promise<
   const begin = (name: string, call: Call): { readonly failure: Partial<ServiceError> | undefined; readonly hangs: boolean; readonly trailers: Metadata } => {
     app.calls.push(name);
     app.metadata = call.metadata;
+    app.authority = call.getHost();
     app.timeLeft = Number(call.getDeadline()) - Date.now();
     call.on('cancelled', () => app.cancelled.push(name));
     const trailers = new Metadata();
@@ -107,7 +109,7 @@ export async function startGrpcApp(t: ExecutionContext, tls?: GrpcTls): Promise<
   const secure = tls === undefined ? ServerCredentials.createInsecure() : ServerCredentials.createSsl(null, [{ cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) }]);
   const port = await new Promise<number>((resolve, reject) => server.bindAsync('127.0.0.1:0', secure, (error, bound) => (error === null ? resolve(bound) : reject(error))));
   t.teardown(() => server.forceShutdown());
-  const app: GrpcApp = { port, calls: [], cancelled: [], metadata: new Metadata(), timeLeft: 0, server };
+  const app: GrpcApp = { port, calls: [], cancelled: [], metadata: new Metadata(), authority: '', timeLeft: 0, server };
   return app;
 }
 
