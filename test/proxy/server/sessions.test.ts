@@ -95,6 +95,30 @@ for (const mode of ['Balanced', 'Persistent'] as const) {
   });
 }
 
+for (const mode of ['Balanced', 'Persistent'] as const) {
+  test(`${mode}: ${mode === 'Persistent' ? 'no session moves to a new endpoint' : 'some sessions move to a new endpoint, with the cookie that they have, and all others stay'}`, async (t) => {
+    const proxy = await plane(t, mode, [ok, ok, ok, ok]);
+    const [newcomer, ...old] = proxy.endpoints;
+    const table = (endpoints: typeof old): ReturnType<typeof simpleTable> => simpleTable(endpoints, { sessionPath: '/app' }, affinity(mode));
+    await proxy.swap({ endpoints: table(old).endpoints! });
+    const sessions: Visit[] = [];
+    for (let nth = 0; nth < 60; nth++) sessions.push(await visit(proxy.port));
+    t.false(sessions.some(({ body }) => body === `from ${newcomer!.port}`));
+    await proxy.swap({ endpoints: table([newcomer!, ...old]).endpoints! });
+    let moved = 0;
+    for (const session of sessions) {
+      const next = await visit(proxy.port, session.cookie);
+      t.deepEqual([next.status, next.set], [200, undefined]);
+      if (next.body === session.body) continue;
+      t.is(next.body, `from ${newcomer!.port}`, 'nobody changes between the old ones');
+      moved++;
+    }
+    // A quarter is its share.
+    if (mode === 'Persistent') t.is(moved, 0);
+    else t.true(moved >= 3 && moved <= 35, `${moved} of 60 moved`);
+  });
+}
+
 test('a persistent cookie is that of ingress-nginx, so that live sessions survive a migration', async (t) => {
   const proxy = await plane(t, 'Persistent');
   for (const { port } of proxy.endpoints) {
