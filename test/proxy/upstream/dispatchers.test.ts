@@ -2,7 +2,8 @@
 import ava from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { Cluster, Endpoint } from '../../../proxy/table/cluster.ts';
-import type { Dispatchers } from '../../../proxy/upstream/dispatchers.ts';
+import { Dispatchers } from '../../../proxy/upstream/dispatchers.ts';
+import { keepAliveOf } from '../../../proxy/upstream/http1/answer.ts';
 import { ManualBody } from '../../support/endpoint-body.ts';
 import { send, until } from '../../support/endpoint-call.ts';
 import type { RequestOptions } from '../../support/endpoint-call.ts';
@@ -14,6 +15,15 @@ import { upstreamTo } from '../../support/endpoint-upstream.ts';
 import type { UpstreamSetup } from '../../support/endpoint-upstream.ts';
 
 for (const transport of TRANSPORTS) suite(transport);
+
+ava('without options a connection is idle for at most 4 s: many applications close theirs after 5, and a request must not meet that', async (t) => {
+  const dispatchers = new Dispatchers();
+  t.teardown(() => dispatchers.destroy());
+  t.is(dispatchers.options.keepAliveMs, 4_000);
+  t.is(keepAliveOf([], dispatchers.options.keepAliveMs), 4_000);
+  t.is(keepAliveOf(['Keep-Alive', 'timeout=75'], dispatchers.options.keepAliveMs), 4_000, 'an endpoint can make it less and not more');
+  t.is(keepAliveOf(['Keep-Alive', 'timeout=3'], dispatchers.options.keepAliveMs), 2_000);
+});
 
 function suite(transport: Transport): void {
   const { cluster } = transport;
