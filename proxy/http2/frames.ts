@@ -44,6 +44,8 @@ export function frame(type: number, flags: number, stream: number, payload: Buff
   return bytes;
 }
 
+export const SETTINGS_ACK = frame(FRAME.SETTINGS, FLAG.ACK, 0);
+
 /** HEADERS, and CONTINUATION where one frame is not enough. */
 export function headersFrames(stream: number, block: Buffer, endStream: boolean): Buffer {
   const end = endStream ? FLAG.END_STREAM : 0;

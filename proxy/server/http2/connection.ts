@@ -3,7 +3,7 @@
 // does not read what it is sent is not read from.
 import type { Socket } from 'node:net';
 import type { RawHeaders } from '../../http/exchange.ts';
-import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_FRAME_BYTES, SETTING, frame, goawayFrame, settingsFrame } from '../../http2/frames.ts';
+import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_FRAME_BYTES, SETTING, SETTINGS_ACK, frame, goawayFrame, settingsFrame } from '../../http2/frames.ts';
 import { ReceiveWindow } from '../../http2/receive-window.ts';
 import { Http2Receiver, Http2Violation } from '../../http2/receiver.ts';
 import type { ReceiverEvents } from '../../http2/receiver.ts';
@@ -14,7 +14,7 @@ import type { Connection, ServerContext } from '../context.ts';
 import { GONE, Http2Body, MALFORMED, connectionWindow } from './body.ts';
 import { Http2Conduct } from './conduct.ts';
 import { Http2Outlet } from './outlet.ts';
-import { Http2RequestHead, readHead } from './request.ts';
+import { Http2RequestHead, TOO_LARGE, readHead } from './request.ts';
 import type { Http2Refusal } from './request.ts';
 import { Http2Stream } from './stream.ts';
 import type { StreamLine } from './stream.ts';
@@ -390,9 +390,6 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     return true;
   }
 }
-
-const SETTINGS_ACK = frame(FRAME.SETTINGS, FLAG.ACK, 0);
-const TOO_LARGE: Http2Refusal = { status: 431, reason: 'RequestHeadersTooLarge', text: 'the request head is too long' };
 
 function ignore(): void {
   // 'close' follows and says all that matters

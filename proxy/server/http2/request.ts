@@ -15,6 +15,9 @@ export interface Http2Refusal extends RequestRefusal {
   readonly malformed?: boolean;
 }
 
+/** Of a head that was not taken in whole. */
+export const TOO_LARGE: Http2Refusal = { status: 431, reason: 'RequestHeadersTooLarge', text: 'the request head is too long' };
+
 /** A request head; overwritten by the next one that is read into it. */
 export class Http2RequestHead {
   /** As received, also of a head that is refused. */

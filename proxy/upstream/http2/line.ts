@@ -5,7 +5,7 @@
 import type net from 'node:net';
 import type { ProxyError, RawHeaders } from '../../http/exchange.ts';
 import { NO_TABLE, encodeFields } from '../../http2/hpack-encoder.ts';
-import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_WINDOW, PREFACE, SETTING, codeName, frame, goawayFrame, headersFrames, settingsFrame } from '../../http2/frames.ts';
+import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_WINDOW, PREFACE, SETTING, SETTINGS_ACK, codeName, frame, goawayFrame, headersFrames, settingsFrame } from '../../http2/frames.ts';
 import { FrameWriter } from '../../http2/writer.ts';
 import type { WriterHost } from '../../http2/writer.ts';
 import { readDirectly } from '../../net/direct-read.ts';
@@ -211,7 +211,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
       else if (id === SETTING.ENABLE_PUSH && value !== 0) throw new Http2Violation(CODE.PROTOCOL_ERROR, 'a server that wants to be pushed to');
     }
     this.#limit = limit;
-    this.#answer(frame(FRAME.SETTINGS, FLAG.ACK, 0));
+    this.#answer(SETTINGS_ACK);
     if (this.#state === 'connecting') {
       this.#state = 'open';
       this.#settingsDeadline.clear();
