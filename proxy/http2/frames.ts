@@ -58,11 +58,13 @@ export function headersFrames(stream: number, block: Buffer, endStream: boolean)
   return Buffer.concat(frames);
 }
 
-export function goawayFrame(lastStream: number, code: number): Buffer {
-  const bytes = Buffer.allocUnsafe(FRAME_HEAD_BYTES + 8);
-  putFrameHead(bytes, 0, FRAME.GOAWAY, 0, 0, 8);
+/** `text`: for whoever reads there what came from here (RFC 9113 §6.8), in ASCII. */
+export function goawayFrame(lastStream: number, code: number, text = ''): Buffer {
+  const bytes = Buffer.allocUnsafe(FRAME_HEAD_BYTES + 8 + text.length);
+  putFrameHead(bytes, 0, FRAME.GOAWAY, 0, 0, 8 + text.length);
   bytes.writeUInt32BE(lastStream, FRAME_HEAD_BYTES);
   bytes.writeUInt32BE(code, FRAME_HEAD_BYTES + 4);
+  bytes.write(text, FRAME_HEAD_BYTES + 8, 'latin1');
   return bytes;
 }
 

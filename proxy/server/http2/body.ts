@@ -21,6 +21,8 @@ const SPARE_WINDOW_BYTES = 256 * 1024;
 const MOST_WINDOW_BYTES = 16 * 1024 * 1024;
 export const GONE: ProxyError = { reason: 'DownstreamConnectionTermination', side: 'downstream', retry: 'no', status: 499 };
 export const MALFORMED: ProxyError = { reason: 'DownstreamProtocolError', side: 'downstream', retry: 'no', status: 499 };
+/** Its connection ends for what its client has not done in time. */
+export const OVERDUE: ProxyError = { reason: 'DownstreamRequestTimeout', side: 'downstream', retry: 'no', status: 499 };
 const LATE: ProxyError = { reason: 'DownstreamRequestTimeout', side: 'downstream', retry: 'no', status: 408 };
 
 /** What all bodies of a connection may hold: all its streams, each with the window it begins with, and still one has room. */

@@ -2,7 +2,7 @@
 // the stream or the connection; so does what costs the client little and us much, if it does that too often. A client that
 // does not read what it is sent is not read from.
 import type { Socket } from 'node:net';
-import type { RawHeaders } from '../../http/exchange.ts';
+import type { ProxyError, RawHeaders } from '../../http/exchange.ts';
 import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_FRAME_BYTES, SETTING, SETTINGS_ACK, frame, goawayFrame, settingsFrame } from '../../http2/frames.ts';
 import { ReceiveWindow } from '../../http2/receive-window.ts';
 import { Http2Receiver, Http2Violation } from '../../http2/receiver.ts';
@@ -11,7 +11,7 @@ import type { FrameWriter } from '../../http2/writer.ts';
 import { readDirectly } from '../../net/direct-read.ts';
 import type { Expiring } from '../../time/deadlines.ts';
 import type { Connection, ServerContext } from '../context.ts';
-import { GONE, Http2Body, MALFORMED, connectionWindow } from './body.ts';
+import { GONE, Http2Body, MALFORMED, OVERDUE, connectionWindow } from './body.ts';
 import { Http2Conduct } from './conduct.ts';
 import { Http2Outlet } from './outlet.ts';
 import { Http2RequestHead, TOO_LARGE, readHead } from './request.ts';
@@ -118,11 +118,11 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
       deadlines.set(this, limits.writeStallMs);
       return;
     }
-    if (!this.#greeted) return this.#break(CODE.SETTINGS_TIMEOUT);
+    if (!this.#greeted) return this.#break(CODE.SETTINGS_TIMEOUT, OVERDUE, 'no SETTINGS in time');
     const most = this.#withinBlock ? limits.headTimeoutMs : limits.keepAliveTimeoutMs;
     const left = this.#since + most - performance.now();
     if (left > 0) deadlines.set(this, left);
-    else if (this.#withinBlock) this.#break(CODE.ENHANCE_YOUR_CALM);
+    else if (this.#withinBlock) this.#break(CODE.ENHANCE_YOUR_CALM, OVERDUE, 'the request head was not complete in time');
     else if (this.#streams.size === 0) this.#leave();
   }
 
@@ -133,7 +133,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
       rest = this.#receiver.push(chunk);
     } catch (error) {
       if (!(error instanceof Http2Violation)) throw error;
-      this.#break(error.code);
+      this.#break(error.code, MALFORMED, error.message);
       return;
     }
     const { withinBlock } = this.#receiver;
@@ -348,11 +348,12 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     this.#writer.number(FRAME.WINDOW_UPDATE, stream.id, octets);
   }
 
-  /** The client broke the protocol, or is late: it is told why, and nothing more is read. */
-  #break(code: number): void {
+  /** The client broke the protocol, or is late: it is told why, as is the log, and nothing more is read. */
+  #break(code: number, error: ProxyError, text: string): void {
     if (this.#over) return;
-    this.#loseStreams();
-    this.#writer.write(goawayFrame(this.#lastId, code));
+    this.context.refused(this.#peer, { status: error === OVERDUE ? 408 : 400, reason: error.reason, text, method: '', target: '', version: '2' });
+    this.#loseStreams(error);
+    this.#writer.write(goawayFrame(this.#lastId, code, text));
     this.#end();
   }
 
@@ -373,13 +374,13 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     this.#over = true;
     this.context.deadlines.clear(this);
     this.context.closed(this);
-    this.#loseStreams();
+    this.#loseStreams(GONE);
   }
 
-  #loseStreams(): void {
+  #loseStreams(error: ProxyError): void {
     for (const stream of this.#streams.values()) {
       this.#streams.delete(stream.id);
-      stream.closed(GONE);
+      stream.closed(error);
     }
   }
 
