@@ -9,7 +9,7 @@ import { applyInPlace, ownSnapshot } from '../table/own-snapshot.ts';
 import type { OwnSnapshot } from '../table/own-snapshot.ts';
 import type { WorkerOptions } from '../table/messages.ts';
 import type { Delta, Snapshot } from '../table/snapshot.ts';
-import { Dispatchers } from '../upstream/dispatchers.ts';
+import { Dispatchers, behindBalancers } from '../upstream/dispatchers.ts';
 import { selectUpstream } from '../upstream/select.ts';
 import { tunneller } from '../upstream/upgrade.ts';
 import { Clusters } from './forward/clusters.ts';
@@ -66,7 +66,7 @@ export class Server implements ServerContext {
     this.limits = completeLimits(options.limits);
     this.#snapshot = ownSnapshot(empty);
     const { timeouts, forwarding } = options;
-    this.#dispatchers = new Dispatchers();
+    this.#dispatchers = new Dispatchers(behindBalancers(forwarding.endpointRequests));
     this.#service = {
       table: compileTable(empty).table,
       clusters: new Clusters(this.#snapshot, forwarding),

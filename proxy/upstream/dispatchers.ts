@@ -10,8 +10,8 @@ import { Http2Pool } from './http2/pool.ts';
 import type { Http2Limits } from './http2/pool.ts';
 
 export interface DispatcherOptions extends PoolLimits, Http2Limits {
-  /** Longest wait for a connection in the queue. */
-  readonly maxWaitMs: number;
+  /** Longest wait for a place in the queue of a pool; absent: as long as a connection of the cluster may take, as in the waiting room. */
+  readonly maxWaitMs?: number;
   /** A pool without requests for this long is dropped. */
   readonly idleMs: number;
   /** Most pools at a time; the one that was not used for longest goes first. */
@@ -21,7 +21,6 @@ export interface DispatcherOptions extends PoolLimits, Http2Limits {
 export const DEFAULT_DISPATCHER_OPTIONS: DispatcherOptions = {
   maxConnections: 1024,
   maxWaiting: 1024,
-  maxWaitMs: 5_000,
   keepAliveMs: 4_000,
   maxHeadBytes: 32 * 1024,
   maxLines: 32,
@@ -32,6 +31,17 @@ export const DEFAULT_DISPATCHER_OPTIONS: DispatcherOptions = {
   idleMs: 60_000,
   maxPools: 4096,
 };
+
+/**
+ * Pools behind balancers that give out so many places at an endpoint. Theirs is the one limit, and the waiting room before them the one queue: whatever
+ * comes here has its place. A second limit of the same size would not be the same: an answer that is held while another endpoint is asked has given its
+ * place back, but not its connection, and two requests could wait for each other. What still waits in a pool is what the endpoint itself keeps
+ * waiting, by granting fewer streams of HTTP/2 than it may have requests.
+ */
+export function behindBalancers(endpointRequests: number): Partial<DispatcherOptions> {
+  const { maxStreams, maxLines } = DEFAULT_DISPATCHER_OPTIONS;
+  return { maxConnections: Number.MAX_SAFE_INTEGER, maxWaiting: Number.MAX_SAFE_INTEGER, maxLines: Math.max(maxLines, Math.ceil(endpointRequests / maxStreams)) };
+}
 
 export interface DispatcherStats {
   readonly pools: number;

@@ -23,9 +23,10 @@ export interface NodeEndpoint {
 /** `answer` is called with the head. Default: 200 with `ok` when the request is complete. */
 export async function nodeHttp2Endpoint(
   t: ExecutionContext,
-  options: { readonly tls?: http2.SecureServerOptions; readonly answer?: (stream: http2.ServerHttp2Stream, request: NodeRequest) => void } = {},
+  options: { readonly tls?: http2.SecureServerOptions; readonly settings?: http2.Settings; readonly answer?: (stream: http2.ServerHttp2Stream, request: NodeRequest) => void } = {},
 ): Promise<NodeEndpoint> {
-  const server = options.tls === undefined ? http2.createServer() : http2.createSecureServer(options.tls);
+  const { settings = {} } = options;
+  const server = options.tls === undefined ? http2.createServer({ settings }) : http2.createSecureServer({ ...options.tls, settings });
   const sessions = new Set<http2.ServerHttp2Session>();
   server.on('session', (session) => {
     node.connections++;

@@ -13,12 +13,11 @@ import type { Upstream, UpstreamRequest } from '../../upstream/call.ts';
 import { outcomeOf } from '../../upstream/errors.ts';
 import { ReplayBody } from '../../upstream/replay-body.ts';
 import type { ActiveCluster, Clusters } from './clusters.ts';
-import { hasDeparted } from './departed.ts';
 import type { ForwardPlan, ForwardPlans } from './plan.ts';
 import { HELD_BYTES, HeldBody } from './held-body.ts';
 import type { HeldBodyEvents } from './held-body.ts';
 import { LimitedBody } from './limited-body.ts';
-import { NO_CLUSTER, NO_ENDPOINT, OVERFLOW, STALLED, TOO_LONG } from './own-answers.ts';
+import { NO_CLUSTER, NO_ENDPOINT, OVERFLOW, STALLED, TOO_LONG, insteadOf } from './own-answers.ts';
 import { IDEMPOTENT, conditionOf, isWorse } from './retry-conditions.ts';
 import { pickForSession, sessionCookieText } from './session.ts';
 import type { Stalling } from './stalled.ts';
@@ -335,8 +334,9 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     if (this.#over) return;
     if (this.#mayTryAgain(from, error) && this.#send()) return;
     if (this.#fallBack()) return;
-    if (hasDeparted(error, this.#exchange.attempts)) this.#reply(NO_ENDPOINT);
-    else this.#fail(error);
+    const reply = insteadOf(error, this.#exchange.attempts);
+    if (reply === undefined) this.#fail(error);
+    else this.#reply(reply);
   }
 
   /** Another endpoint may be tried after this failure; then this one is not tried again. */

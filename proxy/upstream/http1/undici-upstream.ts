@@ -30,7 +30,7 @@ export class UndiciUpstream implements Upstream {
   send(cluster: Cluster, endpoint: Endpoint, request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall {
     const pool = this.#dispatchers.pool(cluster, endpoint);
     const call = new UndiciCall(pool, request, handler);
-    if (cluster.protocol === 'HTTP/1.1') call.submit(this.#dispatchers.options.maxWaitMs);
+    if (cluster.protocol === 'HTTP/1.1') call.submit(this.#dispatchers.options.maxWaitMs ?? cluster.connectTimeoutMs);
     else call.refuse(failure('UpstreamProtocolError', 'this client speaks HTTP/1.1 only', 'no'));
     return call;
   }

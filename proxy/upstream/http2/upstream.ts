@@ -13,7 +13,7 @@ export class Http2Upstream implements Upstream {
   }
 
   send(cluster: Cluster, endpoint: Endpoint, request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall {
-    const call = new Http2Call(this.#dispatchers.http2Pool(cluster, endpoint), request, handler, this.#dispatchers.options.maxWaitMs);
+    const call = new Http2Call(this.#dispatchers.http2Pool(cluster, endpoint), request, handler, this.#dispatchers.options.maxWaitMs ?? cluster.connectTimeoutMs);
     call.submit();
     return call;
   }

@@ -1,10 +1,12 @@
 // Full endpoints: the cap per endpoint, the waiting room before a cluster, and what is left out when endpoints fail.
+import type { ServerHttp2Stream } from 'node:http2';
 import test from 'ava';
 import type net from 'node:net';
 import { endpoint, simpleTable, startDataPlane } from '../../support/data-plane.ts';
 import { rawEndpoint } from '../../support/endpoint-raw.ts';
 import { answer, crowd, forwardPlane, ok } from '../../support/forward-plane.ts';
 import type { AnswerWith } from '../../support/forward-plane.ts';
+import { nodeHttp2Endpoint } from '../../support/http2-node-endpoint.ts';
 import { FRAME, RawHttp2Client, requestFields } from '../../support/raw-http2.ts';
 import { RawClient, exchangeRaw, statusOf } from '../../support/raw-client.ts';
 import { field } from '../../support/strict-http1.ts';
@@ -58,6 +60,53 @@ test('an endpoint never has more than its cap; who comes then waits, first come 
   slow.release();
   await clients[3]!.responses(1);
   for (const client of [...clients, refused.client]) client.destroy();
+});
+
+for (const protocol of ['HTTP/1.1', 'HTTP/2'] as const) {
+  test.serial(`an endpoint that may have more than a thousand requests has them, in ${protocol}: nothing beneath has a limit of its own`, async (t) => {
+    const held: (() => void)[] = [];
+    const all = 1_100;
+    const hold = (answerIt: () => void): void => {
+      held.push(answerIt);
+      if (held.length === all) for (const release of held) release();
+    };
+    const slow = protocol === 'HTTP/1.1'
+      ? await rawEndpoint((_request, socket) => hold(() => void socket.write(answer(200, 'at last'))))
+      : await nodeHttp2Endpoint(t, { answer: (stream) => hold(() => {
+        stream.respond({ ':status': 200 });
+        stream.end();
+      }) });
+    const plane = await startDataPlane(simpleTable([slow.endpoint], {}, { protocol }), { forwarding: { endpointRequests: all, waitingRequests: 0 } });
+    t.teardown(async () => {
+      await plane.close();
+      if ('close' in slow) await slow.close();
+    });
+    t.deepEqual([...(await crowd(plane.port, { count: all, clients: all }))], [['200', all]]);
+  });
+}
+
+test.serial('an endpoint that grants fewer streams than it may have requests is waited for as long as for a place, and then it is 503 with Retry-After', async (t) => {
+  const held: ServerHttp2Stream[] = [];
+  const slow = await nodeHttp2Endpoint(t, { settings: { maxConcurrentStreams: 1 }, answer: (stream) => void held.push(stream) });
+  const plane = await startDataPlane(simpleTable([slow.endpoint], {}, { protocol: 'HTTP/2', connectTimeoutMs: 500 }));
+  t.teardown(() => plane.close());
+  const startedAt = performance.now();
+  const clients = await Promise.all(Array.from({ length: 40 }, () => ask(plane.port)));
+  await until(() => plane.log.length > 0, 'the first that waits is turned away');
+  const tookMs = performance.now() - startedAt;
+  t.true(tookMs >= 499 && tookMs < 4_000, `${tookMs} ms`);
+  await until(() => plane.log.length === 40 - held.length, 'and so are the others');
+  for (const stream of held) {
+    stream.respond({ ':status': 200 });
+    stream.end();
+  }
+  const answers = (await Promise.all(clients.map((client) => client.responses(1)))).map(([message]) => message!);
+  const refused = answers.filter((message) => statusOf(message) === 503);
+  t.is(answers.filter((message) => statusOf(message) === 200).length, held.length);
+  t.true(refused.length > 0 && refused.length + held.length === 40, `${refused.length}`);
+  t.true(refused.every((message) => field(message, 'retry-after') === '1'));
+  t.true(plane.log.filter(({ status }) => status === 503).every(({ reason }) => reason === 'UpstreamOverflow'));
+  for (const client of clients) client.destroy();
 });
 
 test('waiting ends with the connect timeout, and with a new endpoint', async (t) => {
