@@ -56,7 +56,7 @@ class PolicyBalancer implements Balancer {
   members: readonly Slot[] = [];
   #lastResort: readonly Slot[] = [];
   onRoom: (() => void) | undefined;
-  /** Picks that are not settled, of endpoints that have left as well. */
+  /** Requests under way at members: endpoints that have left or are leaving finish what they have, and take no place of others for it. */
   underWay = 0;
 
   constructor(policy: Policy, random: Random, health: Health, maxInFlight: number) {
@@ -84,7 +84,11 @@ class PolicyBalancer implements Balancer {
     this.#slots = slots;
     const { members, lastResort } = eligible(endpoints);
     this.members = this.#slotsOf(members);
-    for (const slot of this.members) slot.eligible = true;
+    this.underWay = 0;
+    for (const slot of this.members) {
+      slot.eligible = true;
+      this.underWay += slot.inFlight;
+    }
     this.#lastResort = this.#slotsOf(lastResort);
     this.policy.rebuild(this.members);
     this.onRoom?.();
@@ -154,14 +158,14 @@ class SlotPick implements Pick {
     this.#balancer = balancer;
     this.#slot = slot;
     slot.inFlight++;
-    balancer.underWay++;
+    if (slot.eligible) balancer.underWay++;
   }
 
   settle(outcome: Outcome, elapsedMs: number): void {
     if (this.#settled) return;
     this.#settled = true;
     this.#slot.inFlight--;
-    this.#balancer.underWay--;
+    if (this.#slot.eligible) this.#balancer.underWay--;
     this.#balancer.policy.observe?.(this.#slot, outcome, elapsedMs);
     // A slot that left the table must not be ejected: nobody would take it back.
     if (this.#slot.eligible) this.#balancer.health.record(this.#slot, outcome, this.#balancer.members.length);

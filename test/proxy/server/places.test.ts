@@ -275,6 +275,33 @@ test('a connection of HTTP/2 gets no more places than it leaves for others, whos
   await until(() => held.length === 5, 'the next of them has its turn');
 });
 
+for (const leaves of ['terminates', 'has left'] as const) {
+  test(`what an endpoint that ${leaves} goes on with takes no place from the one that came for it`, async (t) => {
+    const [old, young] = await Promise.all([rawEndpoint((_request, socket) => void held.push(socket)), rawEndpoint((_request, socket) => socket.write(answer(200, 'young')))]);
+    const held: net.Socket[] = [];
+    const table = simpleTable([old.endpoint]);
+    const plane = await startDataPlane(table, { forwarding: { endpointRequests: 4, waitingRequests: 10 } });
+    t.teardown(async () => {
+      await plane.close();
+      await Promise.all([old.close(), young.close()]);
+    });
+    const busy = await Promise.all(Array.from({ length: 4 }, () => ask(plane.port)));
+    await until(() => held.length === 4, 'the old one is full');
+    const leaving = leaves === 'terminates' ? [{ ...old.endpoint, ready: false, terminating: true }] : [];
+    await plane.swap({ endpoints: { 'test/web:80': [...leaving, young.endpoint] } });
+    const client = await RawHttp2Client.connect(plane.port);
+    t.teardown(() => client.destroy());
+    client.write(client.headers(1, requestFields('GET', '/'), true));
+    const { payload } = await client.until(({ type, stream }) => type === FRAME.DATA && stream === 1);
+    t.is(payload.toString(), 'young');
+    for (const socket of held) socket.write(answer(200, 'old'));
+    for (const one of busy) {
+      t.is((await one.responses(1))[0]?.body.toString(), 'old');
+      one.destroy();
+    }
+  });
+}
+
 test('clients take turns in waiting, and none fills the room for the others', async (t) => {
   const held: { readonly path: string; readonly socket: net.Socket }[] = [];
   const slow: AnswerWith = (request, socket) => void held.push({ path: request.startLine.split(' ')[1] ?? '', socket });
