@@ -142,12 +142,13 @@ test.serial('31: when every endpoint says 503, they get at most 1.2 times what c
   t.teardown(() => Promise.all(bad.map((each) => each.close())));
   const site = await startLoadSite(t, { files: { 'storm.yaml': documents(annotated('storm', 'storm.example.com'), service('storm'), endpoints('storm', ...bad.map(({ endpoint }) => endpoint.port))) } });
   const load = await MixedLoad.start(t, { port: site.fairlead.http, rate: SIZE.rate, mix: ['h1', 'h2', 'fresh'], host: 'storm.example.com' });
-  await pause((FULL ? 20 : 2) * 1000);
+  const seconds = FULL ? 20 : 5;
+  await pause(seconds * 1000);
   const { sent, outcomes } = await load.stop();
   t.true(Object.keys(outcomes).every((outcome) => outcome.endsWith(' 503')), JSON.stringify(outcomes));
   const asked = bad.reduce((sum, { requests }) => sum + requests.length, 0);
-  // Whatever the number of requests is, each of the two workers may try thirty again in ten seconds.
-  t.true(asked <= sent * 1.2 + 60, `${asked} for ${sent}`);
+  // A worker may try three a second again, however few requests it has; of two at this rate only one can have so few that this is more than a fifth.
+  t.true(asked <= sent * 1.2 + 3 * seconds, `${asked} for ${sent}`);
   t.true(asked > sent * 1.05, `${asked} for ${sent}: hardly any was tried again`);
   t.log(`${asked} requests at the endpoints for ${sent} of clients: ${(asked / sent).toFixed(2)} times`);
 });
