@@ -136,6 +136,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
       this.#break(error.code, MALFORMED, error.message);
       return;
     }
+    if (this.#over) return;
     const { withinBlock } = this.#receiver;
     if (withinBlock !== this.#withinBlock) {
       this.#withinBlock = withinBlock;
@@ -249,6 +250,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     stream.closed(GONE);
     if (early) this.#conduct.provoked();
     else this.#conduct.idled();
+    this.#endIfOver();
   }
 
   takeSettings(settings: readonly (readonly [id: number, value: number])[]): void {
@@ -323,6 +325,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     this.#reset(stream.id, code);
     stream.closed(MALFORMED);
     this.#conduct.provoked();
+    this.#endIfOver();
   }
 
   sendReset(stream: Http2Stream, code: number): void {

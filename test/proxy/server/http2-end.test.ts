@@ -7,6 +7,7 @@ import test from 'ava';
 import { selfSigned } from '../../../certs/self-signed.ts';
 import { HTTP_LISTENER, simpleTable, startDataPlane, virtualHost, route } from '../../support/data-plane.ts';
 import { rawEndpoint } from '../../support/endpoint-raw.ts';
+import { FRAME, RawHttp2Client, frame, requestFields, rst } from '../../support/raw-http2.ts';
 
 const own = selfSigned({ hostnames: ['a.test'] });
 const BIG = Buffer.alloc(1_000_000, 120);
@@ -37,5 +38,26 @@ for (const secure of [false, true]) {
     session.destroy();
     await proxy.close();
     await backend.close();
+  });
+}
+
+for (const [what, ending] of [
+  ['resets', rst(1, 8)],
+  ['makes us reset', frame(FRAME.WINDOW_UPDATE, 0, 1, Buffer.alloc(4))],
+] as const) {
+  test(`a client that leaves and then ${what} its last stream has its connection closed at once`, async (t) => {
+    const backend = await rawEndpoint(() => undefined);
+    const proxy = await startDataPlane(simpleTable([backend.endpoint]));
+    t.teardown(async () => {
+      await proxy.close();
+      await backend.close();
+    });
+    const client = await RawHttp2Client.connect(proxy.port);
+    t.teardown(() => client.destroy());
+    client.write(client.headers(1, requestFields('GET', '/'), true), frame(FRAME.GOAWAY, 0, 0, Buffer.alloc(8)));
+    await client.until(({ type }) => type === FRAME.GOAWAY);
+    const ended = once(client.socket, 'end');
+    client.write(ending);
+    t.true(await Promise.race([ended.then(() => true), new Promise((resolve) => setTimeout(resolve, 1_000, false))]));
   });
 }
