@@ -77,6 +77,11 @@ test.serial('a Host that differs from :authority is refused; one that is the sam
   t.is(field(await serves(t, request([[':method', 'GET'], [':scheme', 'http'], [':path', '/x'], ['host', 'b.test']])), 'host'), 'b.test');
 });
 
+test.serial('an expectation that is not 100-continue is 417', async (t) => {
+  for (const value of ['junk', '100-continue, junk', '100-continue; x']) await refuses(t, [417], value, get([['expect', value]]));
+  t.deepEqual(proxy.log.slice(-3).map(({ status, reason }) => [status, reason]), Array.from({ length: 3 }, () => [417, 'ExpectationFailed']));
+});
+
 test.serial('cookie crumbs are one field again', async (t) => {
   const { fields } = await serves(t, get([['cookie', 'a=1'], ['x', '1'], ['cookie', 'b=2'], ['cookie', 'c=3']]));
   t.deepEqual(fields.filter(([name]) => name === 'cookie').map(([, value]) => value), ['a=1; b=2; c=3']);

@@ -192,6 +192,7 @@ test('an unfinished head is told 408 in time, an idle connection is closed silen
   const [message] = await slow.responses(1);
   t.is(message && statusOf(message), 408);
   t.is((await idle.end()).length, 0);
+  t.deepEqual(proxy.log.map(({ status, reason }) => [status, reason]), [[408, 'DownstreamRequestTimeout']], 'and the idle one has no line');
   await proxy.close();
 });
 
