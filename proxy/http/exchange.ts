@@ -82,8 +82,9 @@ export interface BodySource {
   readonly waiting: boolean;
   /** Begins delivery; called once. A body that has already failed calls `onAbort` at once. */
   start(sink: BodySink): void;
-  pause(): void;
-  resume(): void;
+  /** `sink`: who asks. From one that no longer has the body, because another one was started, neither does anything. */
+  pause(sink: BodySink): void;
+  resume(sink: BodySink): void;
 }
 
 /** Exactly one of `onEnd` and `onAbort` comes last. `onEnd` means that the sender completed the message. */

@@ -31,8 +31,8 @@ export abstract class WrappedBody implements BodySource, BodySink {
 
   abstract get started(): boolean;
   abstract start(sink: BodySink): void;
-  abstract pause(): void;
-  abstract resume(): void;
+  abstract pause(sink: BodySink): void;
+  abstract resume(sink: BodySink): void;
   abstract onData(chunk: Buffer): void;
   abstract onEnd(trailers: RawHeaders): void;
   abstract onAbort(error: ProxyError): void;

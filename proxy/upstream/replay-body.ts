@@ -1,5 +1,6 @@
 // A request body whose beginning is kept until an endpoint answers, so that an endpoint that says "I have not looked at
 // it" does not cost the request. As long as it can be started once more, it says that it has not been started.
+// An upload to the endpoint before may go on for a while; only the present one stops the client and lets it go on.
 import type { BodySink, BodySource, ProxyError, RawHeaders } from '../http/exchange.ts';
 import { WrappedBody } from '../http/wrapped-body.ts';
 
@@ -36,22 +37,28 @@ export class ReplayBody extends WrappedBody {
     this.#delivered = 0;
     this.#paused = false;
     if (this.#begun) {
-      this.resume();
+      this.#flow();
     } else {
       this.#begun = true;
       this.source.start(this);
     }
   }
 
-  pause(): void {
+  pause(sink: BodySink): void {
+    if (sink !== this.#sink) return;
     this.#paused = true;
-    if (!this.#sourceOver) this.source.pause();
+    if (!this.#sourceOver) this.source.pause(this);
   }
 
-  resume(): void {
+  resume(sink: BodySink): void {
+    if (sink !== this.#sink) return;
     this.#paused = false;
+    this.#flow();
+  }
+
+  #flow(): void {
     this.#deliver();
-    if (!this.#paused && !this.#sourceOver) this.source.resume();
+    if (!this.#paused && !this.#sourceOver) this.source.resume(this);
   }
 
   get #sourceOver(): boolean {

@@ -55,17 +55,17 @@ export class HeldBody extends WrappedBody {
     for (const chunk of this.#held.splice()) sink.onData(chunk);
     if (this.#error !== undefined) sink.onAbort(this.#error);
     else if (this.#trailers !== undefined) sink.onEnd(this.#trailers);
-    else if (!this.#paused) this.source.resume();
+    else if (!this.#paused) this.source.resume(this);
   }
 
   pause(): void {
     this.#paused = true;
-    if (this.#streams) this.source.pause();
+    if (this.#streams) this.source.pause(this);
   }
 
   resume(): void {
     this.#paused = false;
-    if (this.#streams) this.source.resume();
+    if (this.#streams) this.source.resume(this);
   }
 
   onData(chunk: Buffer): void {
@@ -76,7 +76,7 @@ export class HeldBody extends WrappedBody {
     this.#held.push(chunk);
     if (this.#streams || this.#held.length <= HELD_BYTES) return;
     this.#streams = true;
-    this.source.pause();
+    this.source.pause(this);
     this.#events.bodyReady();
   }
 

@@ -23,11 +23,11 @@ export class LimitedBody extends WrappedBody {
   }
 
   pause(): void {
-    this.source.pause();
+    this.source.pause(this);
   }
 
   resume(): void {
-    if (this.#sink !== undefined) this.source.resume();
+    if (this.#sink !== undefined) this.source.resume(this);
   }
 
   onData(chunk: Buffer): void {
@@ -39,7 +39,7 @@ export class LimitedBody extends WrappedBody {
       return;
     }
     this.#sink = undefined;
-    this.source.pause();
+    this.source.pause(this);
     sink.onAbort(TOO_LARGE);
   }
 

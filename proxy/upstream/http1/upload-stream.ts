@@ -32,7 +32,7 @@ export class UploadStream extends Readable implements BodySink {
   override _read(): void {
     if (this.#completed || this.destroyed) return;
     if (this.#started) {
-      this.#source.resume();
+      this.#source.resume(this);
     } else {
       this.#started = true;
       this.#source.start(this);
@@ -56,7 +56,7 @@ export class UploadStream extends Readable implements BodySink {
     if (this.#source.length !== undefined && this.#received > this.#source.length) {
       this.#fail(failure('DownstreamProtocolError', 'the body is longer than its declared length'));
     } else if (!this.push(chunk)) {
-      this.#source.pause();
+      this.#source.pause(this);
     }
   }
 
@@ -79,7 +79,7 @@ export class UploadStream extends Readable implements BodySink {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#sending.clear();
     // What is left of an upload that nobody wants any more is for the client's connection to deal with.
-    if (this.#started && !this.#completed) this.#source.pause();
+    if (this.#started && !this.#completed) this.#source.pause(this);
     callback(error);
   }
 

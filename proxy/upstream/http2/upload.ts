@@ -36,14 +36,14 @@ export class Http2Upload implements BodySink, Expirable {
     if (this.#over) return;
     this.#over = true;
     this.#sending.clear();
-    if (!this.#sourceOver) this.#source.pause();
+    if (!this.#sourceOver) this.#source.pause(this);
   }
 
   /** The stream takes more. */
   drained(): void {
     if (this.#over || this.#sourceOver) return;
     this.#sending.clear();
-    this.#source.resume();
+    this.#source.resume(this);
   }
 
   onData(chunk: Buffer): void {
@@ -52,7 +52,7 @@ export class Http2Upload implements BodySink, Expirable {
     if (this.#source.length !== undefined && this.#received > this.#source.length) {
       this.#fail(failure('DownstreamProtocolError', 'the body is longer than its declared length'));
     } else if (!this.#stream.write(chunk)) {
-      this.#source.pause();
+      this.#source.pause(this);
       this.#sending.set(this.#sendIdleMs);
     }
   }

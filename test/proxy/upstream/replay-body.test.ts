@@ -20,7 +20,7 @@ class Sink implements BodySink {
 
   onData(chunk: Buffer): void {
     this.text += chunk.toString();
-    if (this.#slow) this.#body.pause();
+    if (this.#slow) this.#body.pause(this);
   }
 
   onEnd(trailers: RawHeaders): void {
@@ -63,6 +63,28 @@ test('a body that is not all there goes on with the sink that has it', (t) => {
   t.deepEqual([second.text, second.trailers], ['abcd', []]);
 });
 
+test('a sink that no longer has the body neither stops the client nor lets it go on', (t) => {
+  const source = new ManualBody(undefined);
+  const body = new ReplayBody(source);
+  const first = new Sink(body);
+  body.start(first);
+  source.push('ab');
+  body.pause(first);
+  const second = new Sink(body);
+  body.start(second);
+  t.false(source.paused);
+  body.pause(first);
+  t.false(source.paused);
+  body.pause(second);
+  body.resume(first);
+  t.true(source.paused);
+  body.resume(second);
+  t.false(source.paused);
+  source.push('cd');
+  source.end();
+  t.deepEqual([second.text, second.trailers], ['abcd', []]);
+});
+
 test('a body that grows too large streams on, and cannot be had again', (t) => {
   const source = new ManualBody(undefined);
   const body = new ReplayBody(source, 10);
@@ -100,26 +122,29 @@ test('a slow sink is never given more than one chunk at a time of what is kept',
   body.start(slow);
   t.is(slow.text, 'a');
   t.true(source.paused);
-  body.resume();
+  body.resume(slow);
   t.is(slow.text, 'ab');
   source.push('d');
   source.end();
   t.is(slow.text, 'ab');
-  for (let nth = 0; nth < 3; nth++) body.resume();
+  for (let nth = 0; nth < 3; nth++) body.resume(slow);
   t.is(slow.text, 'abcd');
   t.deepEqual(slow.trailers, []);
 });
 
 test('whatever happens in whatever order, a sink has the beginning of the body, and a complete one has all of it', (t) => {
-  const step = fc.oneof(fc.constant('push'), fc.constant('restart'), fc.constant('slow'), fc.constant('resume'), fc.constant('release'), fc.constant('end'));
+  const step = fc.oneof(fc.constant('push'), fc.constant('restart'), fc.constant('slow'), fc.constant('resume'), fc.constant('release'), fc.constant('end'), fc.constant('old pause'), fc.constant('old resume'));
   fc.assert(fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
     const source = new ManualBody(undefined);
     const body = new ReplayBody(source, 12);
     let whole = '';
     let ended = false;
+    let former = new Sink(body);
     let sink = new Sink(body);
     body.start(sink);
     for (const one of steps) {
+      const formerText = former.text;
+      const { paused } = source;
       if (one === 'push' && !ended) {
         const text = String.fromCharCode(97 + (whole.length % 26)).repeat(3);
         whole += text;
@@ -128,14 +153,18 @@ test('whatever happens in whatever order, a sink has the beginning of the body, 
         ended = true;
         source.end();
       } else if ((one === 'restart' || one === 'slow') && !body.started) {
+        former = sink;
         sink = new Sink(body, one === 'slow');
         body.start(sink);
-      } else if (one === 'resume') body.resume();
+      } else if (one === 'resume') body.resume(sink);
+      else if (one === 'old pause') body.pause(former);
+      else if (one === 'old resume') body.resume(former);
       else if (one === 'release') body.release();
       if (!whole.startsWith(sink.text)) return false;
+      if (one.startsWith('old') && (former.text !== formerText || source.paused !== paused)) return false;
       if (sink.trailers !== undefined && sink.text !== whole) return false;
     }
-    for (let nth = 0; nth < 40; nth++) body.resume();
+    for (let nth = 0; nth < 40; nth++) body.resume(sink);
     return sink.text === whole && (sink.trailers !== undefined) === ended;
   }), { numRuns: 2_000 });
   t.pass();
