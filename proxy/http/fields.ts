@@ -175,12 +175,19 @@ export function responseFields(headers: RawHeaders): RawHeaders {
   return kept;
 }
 
-/** Fields that must be known before the body, because they frame it, route it, say who is asking or how it is to be read. */
+/**
+ * Fields that must be known before the body, because they frame it, route it, say who is asking, on what condition, how it is to be read or
+ * cached, or what a browser may do with it. `ETag` and digests are not among them: their definitions let them be trailers.
+ */
 const NO_TRAILER = new Set([
   ...NEVER_NOMINATED, 'host', 'set-cookie', 'cache-control', 'pragma', 'age', 'date', 'expires', 'vary', 'retry-after', 'warning',
   'content-range', 'content-location', 'expect', 'range', 'max-forwards',
   'location', 'trailer', 'te', 'proxy-authorization', 'proxy-authenticate', 'www-authenticate', 'proxy',
+  'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range',
+  'content-disposition', 'cdn-cache-control', 'refresh', 'strict-transport-security', 'x-frame-options', 'x-content-type-options', 'x-xss-protection',
+  'referrer-policy', 'permissions-policy', 'origin-agent-cluster', 'timing-allow-origin', 'clear-site-data', 'service-worker-allowed', 'alt-svc',
 ]);
+const NO_TRAILER_PREFIXES = [...NEVER_NOMINATED_PREFIXES, 'access-control-', 'content-security-policy', 'cross-origin-', 'sec-'];
 
 /** What of a message's trailers goes on, as a new list (RFC 9110 §6.5.1). Underscores as in `requestFields`. */
 export function trailerFields(trailers: RawHeaders, keepUnderscores = false): RawHeaders {
@@ -188,7 +195,7 @@ export function trailerFields(trailers: RawHeaders, keepUnderscores = false): Ra
   for (let i = 0; i + 1 < trailers.length; i += 2) {
     const name = (trailers[i] as string).toLowerCase();
     const value = trailers[i + 1] as string;
-    if (isHopByHop(name) || NO_TRAILER.has(name) || NEVER_NOMINATED_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
+    if (isHopByHop(name) || NO_TRAILER.has(name) || NO_TRAILER_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
     if ((!keepUnderscores && name.includes('_')) || !isToken(name) || !isFieldValue(value)) continue;
     kept.push(trailers[i] as string, value);
   }

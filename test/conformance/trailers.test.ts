@@ -40,6 +40,36 @@ test('a client of HTTP/2 gets them, without those that no trailer may be', async
   await backend.close();
 });
 
+/** RFC 9110 §6.5.1 (with what RFC 9112 names in its place), and what browsers act upon. */
+const NEVER = [
+  'Content-Type', 'Content-Encoding', 'Content-Range', 'Content-Disposition', 'Cache-Control', 'CDN-Cache-Control', 'Expires', 'Vary', 'Location', 'Refresh',
+  'Set-Cookie', 'WWW-Authenticate', 'Content-Security-Policy', 'Content-Security-Policy-Report-Only', 'Strict-Transport-Security', 'X-Frame-Options',
+  'X-Content-Type-Options', 'X-XSS-Protection', 'Referrer-Policy', 'Permissions-Policy', 'Cross-Origin-Opener-Policy', 'Cross-Origin-Embedder-Policy',
+  'Cross-Origin-Resource-Policy', 'Origin-Agent-Cluster', 'Access-Control-Allow-Origin', 'Access-Control-Allow-Credentials', 'Timing-Allow-Origin',
+  'Clear-Site-Data', 'Service-Worker-Allowed', 'Alt-Svc', 'If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since', 'If-Range', 'Sec-Fetch-Site',
+];
+/** Their own definitions let them stand there. */
+const MAY = ['ETag', 'Repr-Digest', 'Content-Digest', 'Server-Timing', 'Authentication-Info', 'Grpc-Status', 'X-Own'];
+
+test('what decides about a message before its body is read goes to nobody behind it, and what may stand there goes on', async (t) => {
+  const fields = [...NEVER, ...MAY].map((name) => `${name}: x\r\n`).join('');
+  const backend = await rawEndpoint((_request, socket) => void socket.write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n${fields}\r\n`));
+  const proxy = await startDataPlane(simpleTable([backend.endpoint]));
+  const allowed = MAY.map((name) => name.toLowerCase());
+  const { message, client } = await exchangeRaw(proxy.port, 'GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n');
+  t.deepEqual(message.trailers.map(([name]) => name.toLowerCase()), allowed);
+  client.destroy();
+  // It says nothing of trailers.
+  const session = http2.connect(`http://127.0.0.1:${proxy.port}`);
+  const stream = session.request({ ':path': '/' });
+  stream.resume();
+  const [trailers] = (await once(stream, 'trailers')) as [http2.IncomingHttpHeaders];
+  t.deepEqual(Object.keys(trailers), allowed);
+  session.destroy();
+  await proxy.close();
+  await backend.close();
+});
+
 test('trailers of gRPC pass behind a body of known length, which nobody announced them with', async (t) => {
   const backend = await nodeHttp2Endpoint(t, {
     answer: (stream) => {
