@@ -24,7 +24,7 @@ import type { StreamLine, StreamUser } from './stream.ts';
 
 /** Whoever opens connections. */
 export interface LineOwner {
-  /** It may have room for more streams than before. */
+  /** It may have room for more streams than before; one that has been left, for streams of others. */
   lineHasRoom(line: Http2Line): void;
   /** It takes no new streams any more. `error`: it never did. */
   lineLeft(line: Http2Line, error: ProxyError | undefined): void;
@@ -175,10 +175,11 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
   }
 
   streamOver(stream: Http2Stream): void {
-    if (!this.#forget(stream)) return;
+    this.#waiting.delete(stream);
+    if (!this.#streams.delete(stream.id)) return;
     this.#idleSince = performance.now();
-    if (this.#state === 'open') this.#owner.lineHasRoom(this);
-    else this.#endIfOver();
+    this.#endIfOver();
+    this.#owner.lineHasRoom(this);
   }
 
   takeData(id: number, data: Buffer, octets: number, end: boolean): void {
@@ -235,7 +236,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
     if (this.#state === 'open') this.#left(undefined);
     for (const stream of this.#streams.values()) {
       if (stream.id <= lastStream) continue;
-      this.#forget(stream);
+      this.streamOver(stream);
       stream.fail(failure('UpstreamRemoteReset', text, 'yes'), 'connection');
     }
     this.#endIfOver();
@@ -387,14 +388,9 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
   #loseStreams(): void {
     const error = this.#error ?? failure('UpstreamConnectionTermination', 'the endpoint closed the connection');
     for (const stream of this.#streams.values()) {
-      this.#forget(stream);
       const unsent = stream.id >= this.#unwrittenFrom;
+      this.streamOver(stream);
       stream.fail(unsent ? { ...error, retry: 'yes' } : error, unsent ? 'connection' : undefined);
     }
-  }
-
-  #forget(stream: Http2Stream): boolean {
-    this.#waiting.delete(stream);
-    return this.#streams.delete(stream.id);
   }
 }

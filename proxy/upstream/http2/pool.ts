@@ -111,7 +111,7 @@ export class Http2Pool implements SessionStore, LineOwner {
   }
 
   lineHasRoom(line: Http2Line): void {
-    this.#expected = Math.max(1, line.limit);
+    if (this.#lines.has(line)) this.#expected = Math.max(1, line.limit);
     this.usedAt = performance.now();
     this.#serve();
     this.#settle();
