@@ -13,6 +13,8 @@ export interface BodyHost extends Expiring {
   readonly socket: Socket;
   /** The client closed its sending side: nothing more will come. */
   readonly halfClosed: boolean;
+  /** Reads on, unless as much of later requests is held as may be. */
+  readOn(): void;
   /** Takes back bytes that lie behind the body's end. */
   hold(bytes: Buffer): void;
 }
@@ -108,7 +110,7 @@ export class Http1Body implements BodySource {
       this.#preloaded = undefined;
       this.#pushPreloaded(preloaded);
       if (this.complete) {
-        this.#host.socket.resume();
+        this.#host.readOn();
         return;
       }
     }

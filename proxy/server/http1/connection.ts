@@ -207,6 +207,10 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     if (this.#held.length >= HELD_BYTES) this.socket.pause();
   }
 
+  readOn(): void {
+    if (this.#held === undefined || this.#held.length < HELD_BYTES) this.socket.resume();
+  }
+
   #parse(buffer: Buffer): void {
     const { limits } = this.#context;
     let start = 0;
