@@ -274,6 +274,8 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       this.#linger();
     } else if (buffer.length === start) {
       this.#held = undefined;
+      // Nothing but an empty line is here: the connection is as idle as without it.
+      if (this.deadlineAt === 0) this.#context.deadlines.set(this, limits.keepAliveTimeoutMs);
     } else {
       if (this.#held === undefined) this.#context.deadlines.set(this, limits.headTimeoutMs);
       this.#held = kept(buffer);

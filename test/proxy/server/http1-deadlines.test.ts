@@ -1,0 +1,47 @@
+// That an HTTP/1.1 connection always has the deadline of what it waits for: one that is cleared or replaced by somebody
+// else's leaves a client that does nothing on its connection for ever.
+import test from 'ava';
+import { simpleTable, startDataPlane } from '../../support/data-plane.ts';
+import { rawEndpoint } from '../../support/endpoint-raw.ts';
+import { forwardPlane, ok } from '../../support/forward-plane.ts';
+import { RawClient, statusOf } from '../../support/raw-client.ts';
+import { parseResponses } from '../../support/strict-http1.ts';
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+const post = (length: number, body: string): string => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n${body}`;
+
+test('a connection whose request is followed by an empty line is idle, and closed in time', async (t) => {
+  const plane = await forwardPlane(t, [ok], { limits: { keepAliveTimeoutMs: 500 } });
+  for (const request of [GET, post(2, 'hi')]) {
+    const client = await RawClient.connect(plane.port);
+    client.write(`${request}\r\n`);
+    await client.end();
+    t.deepEqual(parseResponses(client.received, [], true).responses.map(statusOf), [200]);
+  }
+});
+
+test('so is one whose upload was answered early, when an empty line follows the rest of it', async (t) => {
+  const early = await rawEndpoint((_request, socket) => void socket.write('HTTP/1.1 403 X\r\ncontent-length: 2\r\n\r\nno'));
+  const proxy = await startDataPlane(simpleTable([early.endpoint]), { limits: { keepAliveTimeoutMs: 500 } });
+  t.teardown(async () => {
+    await proxy.close();
+    await early.close();
+  });
+  const client = await RawClient.connect(proxy.port);
+  client.write(post(10, 'xxxxx'));
+  const [message] = await client.responses(1);
+  t.is(statusOf(message!), 403);
+  client.write('xxxxx\r\n');
+  await client.end();
+});
+
+test('empty lines do not keep a connection that sends nothing else', async (t) => {
+  const plane = await forwardPlane(t, [ok], { limits: { keepAliveTimeoutMs: 500 } });
+  const client = await RawClient.connect(plane.port);
+  client.write(GET);
+  await client.responses(1);
+  const lines = setInterval(() => client.write('\r\n'), 100);
+  await client.end();
+  clearInterval(lines);
+  t.pass();
+});
