@@ -109,10 +109,6 @@ export class Http1Body implements BodySource {
     if (preloaded !== undefined) {
       this.#preloaded = undefined;
       this.#pushPreloaded(preloaded);
-      if (this.complete) {
-        this.#host.readOn();
-        return;
-      }
     }
     if (this.#paused || this.complete || this.#error !== undefined) return;
     if (this.#host.halfClosed) {
@@ -156,6 +152,9 @@ export class Http1Body implements BodySource {
   #finish(trailers: string[]): void {
     this.complete = true;
     this.#context.deadlines.clear(this.#host);
+    // Whoever takes the body has no say any longer in whether the client is heard.
+    this.#paused = false;
+    this.#host.readOn();
     const sink = this.#sink;
     this.#sink = undefined;
     sink?.onEnd(trailers);

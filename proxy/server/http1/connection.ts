@@ -208,7 +208,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   }
 
   readOn(): void {
-    if (this.#held === undefined || this.#held.length < HELD_BYTES) this.socket.resume();
+    if (this.socket.isPaused() && (this.#held === undefined || this.#held.length < HELD_BYTES)) this.socket.resume();
   }
 
   #parse(buffer: Buffer): void {

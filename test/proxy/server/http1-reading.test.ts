@@ -1,8 +1,12 @@
-// When an HTTP/1.1 connection is read and when not: what waits behind a request is bounded, whatever the request is.
+// When an HTTP/1.1 connection is read and when not: what waits behind a request is bounded, and a client that leaves behind
+// its upload is noticed, whatever the upload waited for.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type net from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { rawEndpoint } from '../../support/endpoint-raw.ts';
+import { simpleTable, startDataPlane } from '../../support/data-plane.ts';
 import { answer, forwardPlane } from '../../support/forward-plane.ts';
 import { RawClient } from '../../support/raw-client.ts';
 
@@ -42,3 +46,26 @@ for (const [what, request] of [
     t.true(most <= MOST_HELD + request.length, `${most} bytes`);
   });
 }
+
+test.serial('a client that leaves while its whole upload waits for a place at an endpoint is noticed', async (t) => {
+  const backend = await rawEndpoint(() => undefined);
+  const proxy = await startDataPlane(simpleTable([backend.endpoint], {}, { connectTimeoutMs: 5_000 }), { forwarding: { requestBuffering: true, endpointRequests: 1 } });
+  t.teardown(async () => {
+    await proxy.close();
+    await backend.close();
+  });
+  const busy = await RawClient.connect(proxy.port);
+  busy.write('GET /busy HTTP/1.1\r\nHost: a\r\n\r\n');
+  const client = await RawClient.connect(proxy.port);
+  // With its last read it turns out to be too large to be held, and nobody takes it yet.
+  client.write(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n10001\r\n${'x'.repeat(65_536)}`);
+  await pause(100);
+  client.write('x\r\n0\r\n\r\n');
+  await pause(100);
+  t.is(proxy.log.length, 0);
+  client.socket.resetAndDestroy();
+  for (const end = performance.now() + 2_000; proxy.log.length === 0 && performance.now() < end; await pause(5));
+  t.is(proxy.log[0]?.status, 499);
+  t.is(proxy.log[0]?.exchange.request.method, 'POST');
+  busy.destroy();
+});
