@@ -294,7 +294,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     return true;
   }
 
-  /** Passes on the answer that was held. False: there is none, or it has broken off. */
+  /** Passes on the answer that was held: an endpoint failed, not the client. False: there is none, or it has broken off. */
   #fallBack(): boolean {
     const held = this.#held;
     if (held === undefined || held.error !== undefined) return false;
@@ -333,7 +333,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     from.settle(outcomeOf(error));
     if (this.#over) return;
     if (this.#mayTryAgain(from, error) && this.#send()) return;
-    if (this.#fallBack()) return;
+    if (error.side !== 'downstream' && this.#fallBack()) return;
     const reply = insteadOf(error, this.#exchange.attempts);
     if (reply === undefined) this.#fail(error);
     else this.#reply(reply);

@@ -5,7 +5,7 @@ import ava from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { Cluster, Endpoint } from '../../../proxy/table/cluster.ts';
 import { simpleTable, startDataPlane } from '../../support/data-plane.ts';
-import type { DataPlane } from '../../support/data-plane.ts';
+import type { DataPlane, DataPlaneOptions } from '../../support/data-plane.ts';
 import { until } from '../../support/endpoint-call.ts';
 import { rawEndpoint, reset as cut } from '../../support/endpoint-raw.ts';
 import { TRANSPORTS } from '../../support/endpoint-transport.ts';
@@ -87,11 +87,11 @@ function suite(kind: Kind): void {
   const test = (title: string, run: (t: ExecutionContext) => Promise<void>): void => ava(`${kind.name}: ${title}`, run);
 
   /** `scripts`: for the first request that comes, wherever it does, for the second, and for all others. */
-  async function planeTo(t: ExecutionContext, count: number, scripts: readonly Script[]): Promise<{ plane: DataPlane; received: Received[] }> {
+  async function planeTo(t: ExecutionContext, count: number, scripts: readonly Script[], limits: DataPlaneOptions['limits'] = {}): Promise<{ plane: DataPlane; received: Received[] }> {
     const received: Received[] = [];
     const script: Script = (one) => scripts[Math.min(received.push(one), scripts.length) - 1]!(one);
     const endpoints = await Promise.all(Array.from({ length: count }, () => kind.start(t, script)));
-    const plane = await startDataPlane(simpleTable(endpoints, { retry: { on: ['503', 'error'] } }, kind.more), { forwarding: { endpointRequests: 1, waitingRequests: 0 } });
+    const plane = await startDataPlane(simpleTable(endpoints, { retry: { on: ['503', 'error'] } }, kind.more), { limits, forwarding: { endpointRequests: 1, waitingRequests: 0 } });
     t.teardown(() => plane.close());
     return { plane, received };
   }
@@ -157,10 +157,20 @@ function suite(kind: Kind): void {
       await pause(120);
       client.destroy();
       await until(() => plane.log.length === 1);
+      t.is(plane.log[0]!.status, 499, 'the refusal was said to nobody');
       await until(() => received[1]!.over());
       const next = await Promise.all([0, 1].map(() => exchangeRaw(plane.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')));
       for (const each of next) each.client.destroy();
       t.deepEqual(next.map(({ message }) => statusOf(message)), [200, 200]);
+    });
+
+    test(`after a refusal ${how}, a client that does not go on sending is told so, and not what the endpoint said`, async (t) => {
+      const { plane, received } = await planeTo(t, 2, [first, () => {}, echoes], { bodyTimeoutMs: 300 });
+      const client = await upload(t, plane);
+      await until(() => received[1]?.text() === 'ab');
+      const [message] = await client.responses(1);
+      t.is(statusOf(message!), 408);
+      t.is(plane.log[0]!.reason, 'DownstreamRequestTimeout');
     });
 
     test(`a refusal ${how} that nobody can better is heard while the body is still coming`, async (t) => {
