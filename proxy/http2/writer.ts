@@ -136,6 +136,14 @@ export class FrameWriter {
     this.#host.afterWrite();
   }
 
+  /** What has not been written yet never is. */
+  discard(): void {
+    this.#spill();
+    for (const piece of this.#pieces) giveBack(piece);
+    this.#pieces = [];
+    this.#pieceBytes = 0;
+  }
+
   /** Room for so many octets in `gather`. */
   #reserve(octets: number): number {
     const { writer } = gathered;

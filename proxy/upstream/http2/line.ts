@@ -303,8 +303,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
       if (!(error instanceof Http2Violation)) throw error;
       release();
       socket.resume();
-      this.#write(goawayFrame(0, error.code));
-      this.#break(failure('UpstreamProtocolError', error, this.#state === 'connecting' ? 'yes' : 'no'));
+      this.#break(failure('UpstreamProtocolError', error, this.#state === 'connecting' ? 'yes' : 'no'), goawayFrame(0, error.code));
     }
   }
 
@@ -342,8 +341,11 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
     else this.#endSocket();
   }
 
-  #break(error: ProxyError): void {
+  /** `last`: what the endpoint is still told. Requests that have not left must not do so any more: they are sent again. */
+  #break(error: ProxyError, last?: Buffer): void {
     this.#error ??= error;
+    this.#writer?.discard();
+    if (last !== undefined) this.#write(last);
     if (this.#state === 'connecting') this.#fail(error);
     if (this.#state === 'closed' || this.#socket === undefined) return;
     if (this.#state === 'open') this.#left(undefined);

@@ -2,7 +2,8 @@
 // whoever waits, at once and not when the whole connection is over.
 import ava from 'ava';
 import type { ExecutionContext } from 'ava';
-import { ManualBody } from '../../support/endpoint-body.ts';
+import { ReplayBody } from '../../../proxy/upstream/replay-body.ts';
+import { ManualBody, readyBody } from '../../support/endpoint-body.ts';
 import { send, until } from '../../support/endpoint-call.ts';
 import { data, head } from '../../support/http2-raw-endpoint.ts';
 import type { RawStream } from '../../support/http2-raw-endpoint.ts';
@@ -73,6 +74,25 @@ function suite(transport: Http2Transport): void {
     await until(() => streams.length === 3);
     t.true(performance.now() - lostAt < 800, `${performance.now() - lostAt} ms`);
     finish(streams[2]!);
+    t.is((await waits.over).error, undefined);
+  });
+
+  test('what was given to a connection in the same breath in which it broke goes to the endpoint once', async (t) => {
+    const streams: RawStream[] = [];
+    const { raw, upstream } = await http2To(t, transport, (stream) => streams.push(stream), { maxConcurrentStreams: 1 }, { maxLines: 1 });
+    const first = send(upstream, cluster, raw.endpoint);
+    await until(() => streams.length === 1);
+    const waits = send(upstream, cluster, raw.endpoint, { method: 'POST', body: new ReplayBody(readyBody('hello')) });
+    // The end of the first one lets the second one go, and behind it is DATA of a stream that was never opened.
+    raw.connections[0]!.write(head(streams[0]!), data(streams[0]!, 'ok', true), frame(FRAME.DATA, 0, 99, 'x'));
+    t.is((await first.over).error, undefined);
+    await until(() => raw.connections[0]!.closed && raw.connections[1]?.streams.size === 1);
+    t.is(raw.connections[0]!.seen(FRAME.GOAWAY).length, 1);
+    t.deepEqual(raw.connections.map((connection) => connection.streams.size), [1, 1]);
+    const last = streams.at(-1)!;
+    await until(() => last.ended);
+    t.is(last.bytes, 5);
+    finish(last);
     t.is((await waits.over).error, undefined);
   });
 }
