@@ -168,6 +168,24 @@ function suite(kind: Kind): void {
     await client.end();
   });
 
+  test('where another endpoint is asked after a refusal, its 100 goes to the client, and it gets the whole body', async (t) => {
+    const [unwilling, willing] = [await kind.start(t, 'unwilling'), await kind.start(t, 'willing')];
+    const plane = await planeTo(t, kind, [unwilling.endpoint, willing.endpoint], { forward: { retry: { on: ['413'], nonIdempotent: true } } });
+    for (let nth = 0; nth < 2; nth++) {
+      const client = await RawClient.connect(plane.port);
+      client.write(ASK);
+      await hears100(client);
+      client.write('he');
+      await pause(50);
+      client.write('llo');
+      const [message] = await client.responses(1);
+      t.is(statusOf(message!), 200);
+      t.is(message!.body.toString(), '5');
+      client.destroy();
+    }
+    t.true(plane.log.some(({ exchange }) => exchange.attempts.length === 2), 'the unwilling one was asked');
+  });
+
   test('a client that does not wait for ever is served, by an endpoint that never says 100 too', async (t) => {
     const app = await kind.start(t, 'mute');
     const plane = await planeTo(t, kind, [app.endpoint], { forward: { timeouts: { responseHeadMs: 300 } }, limits: { bodyTimeoutMs: 200 } } as DataPlaneOptions);
