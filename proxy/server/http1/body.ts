@@ -4,19 +4,20 @@ import type { Socket } from 'node:net';
 import { ChunkedDecoder } from '../../http/chunked.ts';
 import type { BodySink, BodySource, ProxyError } from '../../http/exchange.ts';
 import { giveBackFraming } from '../../net/read-blocks.ts';
-import type { ServerContext } from '../context.ts';
-import type { Expiring } from '../../time/deadlines.ts';
+import type { Limits } from '../limits.ts';
 import type { Http1Response } from './response.ts';
 
 /** The connection that a body is read from. */
-export interface BodyHost extends Expiring {
+export interface BodyHost {
   readonly socket: Socket;
   /** The client closed its sending side: nothing more will come. */
   readonly halfClosed: boolean;
-  /** Reads on, unless as much of later requests is held as may be. */
-  readOn(): void;
-  /** Takes back bytes that lie behind the body's end. */
-  hold(bytes: Buffer): void;
+  /** Bytes of the body are awaited, from now on. */
+  awaitBody(): void;
+  /** Nothing of it is awaited for now. */
+  bodyRests(): void;
+  /** The last byte is here, and nobody has been told yet; `rest` lies behind it. */
+  bodyComplete(rest: Buffer | undefined): void;
 }
 
 /** The rest of a request that nobody wants is read to its end up to this size, to save the connection. */
@@ -28,7 +29,6 @@ export class Http1Body implements BodySource {
   complete = false;
   started = false;
   bytes = 0;
-  readonly #context: ServerContext;
   readonly #host: BodyHost;
   readonly #response: Http1Response;
   readonly #decoder: ChunkedDecoder | undefined;
@@ -44,13 +44,12 @@ export class Http1Body implements BodySource {
     this.#sink?.onData(data);
   };
 
-  constructor(host: BodyHost, context: ServerContext, response: Http1Response, length: number | undefined, awaitsContinue: boolean) {
-    this.#context = context;
+  constructor(host: BodyHost, limits: Limits, response: Http1Response, length: number | undefined, awaitsContinue: boolean) {
     this.#host = host;
     this.#response = response;
     this.length = length;
     this.#left = length ?? 0;
-    this.#decoder = length === undefined ? new ChunkedDecoder(context.limits.chunkOverheadBytes, context.limits.headerCount) : undefined;
+    this.#decoder = length === undefined ? new ChunkedDecoder(limits.chunkOverheadBytes, limits.headerCount) : undefined;
     this.#awaitsContinue = awaitsContinue;
     host.socket.pause();
   }
@@ -95,7 +94,7 @@ export class Http1Body implements BodySource {
     if (this.#paused || this.complete || this.#skipping) return;
     this.#paused = true;
     this.#host.socket.pause();
-    this.#context.deadlines.clear(this.#host);
+    this.#host.bodyRests();
   }
 
   resume(): void {
@@ -108,7 +107,7 @@ export class Http1Body implements BodySource {
     const preloaded = this.#preloaded;
     if (preloaded !== undefined) {
       this.#preloaded = undefined;
-      this.#pushPreloaded(preloaded);
+      this.push(preloaded);
     }
     if (this.#paused || this.complete || this.#error !== undefined) return;
     if (this.#host.halfClosed) {
@@ -120,41 +119,40 @@ export class Http1Body implements BodySource {
     this.#host.socket.resume();
   }
 
-  /** Takes bytes from the connection; returns how many belong to this body. */
-  push(chunk: Buffer): number {
+  /** Takes bytes from the connection. Whoever gets the body may answer meanwhile. */
+  push(chunk: Buffer): void {
     this.#awaitsContinue = false;
     const decoder = this.#decoder;
     if (decoder === undefined) {
       const take = Math.min(this.#left, chunk.length);
       this.#left -= take;
       this.#deliver(take === chunk.length ? chunk : chunk.subarray(0, take));
-      if (this.#left === 0) this.#finish([]);
+      if (this.#left === 0) this.#finish([], chunk, take);
       else this.#touch();
-      return take;
+      return;
     }
     const before = this.bytes;
     const used = decoder.push(chunk, 0, this.#deliver);
     giveBackFraming(chunk, used - (this.bytes - before));
     if (decoder.error !== undefined) {
       this.fail({ reason: 'DownstreamProtocolError', side: 'downstream', retry: 'no', status: 400, cause: decoder.error });
-      return chunk.length;
+      return;
     }
-    if (decoder.trailers !== undefined) this.#finish(decoder.trailers);
+    if (decoder.trailers !== undefined) this.#finish(decoder.trailers, chunk, used);
     else this.#touch();
-    return used;
   }
 
   /** As long as the client waits for an endpoint, it is the endpoint's time that runs. */
   #touch(): void {
-    if (!this.#paused && !this.#awaitsContinue) this.#context.deadlines.set(this.#host, this.#context.limits.bodyTimeoutMs);
+    if (!this.#paused && !this.#awaitsContinue) this.#host.awaitBody();
   }
 
-  #finish(trailers: string[]): void {
+  /** `used` bytes of the chunk were its last. */
+  #finish(trailers: string[], chunk: Buffer, used: number): void {
     this.complete = true;
-    this.#context.deadlines.clear(this.#host);
     // Whoever takes the body has no say any longer in whether the client is heard.
     this.#paused = false;
-    this.#host.readOn();
+    this.#host.bodyComplete(used < chunk.length ? chunk.subarray(used) : undefined);
     const sink = this.#sink;
     this.#sink = undefined;
     sink?.onEnd(trailers);
@@ -184,11 +182,6 @@ export class Http1Body implements BodySource {
     const preloaded = this.#preloaded;
     if (preloaded === undefined || this.#error !== undefined) return;
     this.#preloaded = undefined;
-    this.#pushPreloaded(preloaded);
-  }
-
-  #pushPreloaded(bytes: Buffer): void {
-    const used = this.push(bytes);
-    if (this.complete && used < bytes.length) this.#host.hold(bytes.subarray(used));
+    this.push(preloaded);
   }
 }

@@ -128,31 +128,23 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   }
 
   responseDone(reusable: boolean): void {
-    this.#response = undefined;
     const body = this.#body;
-    if (body !== undefined && !body.complete) {
-      // The endpoint has what it wanted, or answered early: the rest of the request is dropped.
-      body.skip();
-      if (!body.complete && !reusable) {
-        this.#linger();
-        return;
-      }
-      if (!body.complete) {
-        this.#context.deadlines.set(this, this.#context.limits.bodyTimeoutMs);
-        this.socket.resume();
-        return;
-      }
-    }
-    this.#body = undefined;
+    // The endpoint has what it wanted, or answered early: the rest of the request is dropped.
+    if (body !== undefined && !body.complete) body.skip();
+    this.#response = undefined;
     if (!reusable) {
       this.#linger();
-      return;
+    } else if (body !== undefined && !body.complete) {
+      this.#context.deadlines.set(this, this.#context.limits.bodyTimeoutMs);
+      this.socket.resume();
+    } else {
+      this.#next();
     }
-    this.#next();
   }
 
   /** Goes on to the next request: one that is already here, or the wait for it. */
   #next(): void {
+    this.#body = undefined;
     if (this.#held !== undefined) {
       // A new turn: a client that pipelines thousands of requests must not starve the others.
       this.#turnAwaited = true;
@@ -181,34 +173,39 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     if (this.#lingering) return;
     const body = this.#body;
     if (body !== undefined && !body.complete) {
-      const used = body.push(chunk);
-      if (!body.complete) return;
-      if (this.#response === undefined) {
-        // The answer went out before; only the rest of the request was awaited.
-        this.#body = undefined;
-        if (used < chunk.length) this.#parse(chunk.subarray(used));
-        else this.#next();
-        return;
-      }
-      this.#context.deadlines.clear(this);
-      if (used < chunk.length) this.hold(chunk.subarray(used));
+      body.push(chunk);
       return;
     }
     if (this.#response !== undefined || this.#turnAwaited) {
-      this.hold(chunk);
+      this.#hold(chunk);
       return;
     }
     this.#parse(this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]));
   }
 
   /** Keeps bytes of later requests until their turn. */
-  hold(chunk: Buffer): void {
+  #hold(chunk: Buffer): void {
     this.#held = kept(this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]));
     if (this.#held.length >= HELD_BYTES) this.socket.pause();
   }
 
-  readOn(): void {
+  awaitBody(): void {
+    if (!this.#lingering) this.#context.deadlines.set(this, this.#context.limits.bodyTimeoutMs);
+  }
+
+  bodyRests(): void {
+    if (!this.#lingering) this.#context.deadlines.clear(this);
+  }
+
+  bodyComplete(rest: Buffer | undefined): void {
+    // The last answer has gone out in the middle of the read.
+    if (this.#lingering) return;
+    this.bodyRests();
+    if (rest !== undefined) this.#hold(rest);
     if (this.socket.isPaused() && (this.#held === undefined || this.#held.length < HELD_BYTES)) this.socket.resume();
+    if (this.#response !== undefined) return;
+    // The answer went out before; only the rest of the request was awaited.
+    this.#next();
   }
 
   #parse(buffer: Buffer): void {
@@ -298,12 +295,12 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     this.#response = response;
     let body: Http1Body | undefined;
     if (head.chunked || head.contentLength > 0) {
-      body = new Http1Body(this, context, response, head.chunked ? undefined : head.contentLength, head.expect !== undefined && minor === 1);
+      body = new Http1Body(this, context.limits, response, head.chunked ? undefined : head.contentLength, head.expect !== undefined && minor === 1);
       if (rest !== undefined) body.preload(rest);
       this.#body = body;
       read.request.body = body;
     } else if (rest !== undefined) {
-      this.hold(rest);
+      this.#hold(rest);
     }
     const exchange = newExchange(this.#peer, read.request, response, read.protocol === undefined ? undefined : this.#upgradeRequest(read.protocol));
     if (this.#halfClosed) this.#graceForHalfClosed();

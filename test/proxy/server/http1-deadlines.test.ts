@@ -1,5 +1,6 @@
 // That an HTTP/1.1 connection always has the deadline of what it waits for: one that is cleared or replaced by somebody
 // else's leaves a client that does nothing on its connection for ever.
+import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { simpleTable, startDataPlane } from '../../support/data-plane.ts';
 import { rawEndpoint } from '../../support/endpoint-raw.ts';
@@ -44,4 +45,50 @@ test('empty lines do not keep a connection that sends nothing else', async (t) =
   await client.end();
   clearInterval(lines);
   t.pass();
+});
+
+test('a 413 in the middle of a read is the last answer of its connection, whatever else was in the read', async (t) => {
+  const backend = await rawEndpoint((_request, socket) => void socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'), { on: 'complete' });
+  const proxy = await startDataPlane(simpleTable([backend.endpoint]), { limits: { bodyBytes: 5 }, forwarding: { requestBuffering: true } });
+  t.teardown(async () => {
+    await proxy.close();
+    await backend.close();
+  });
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
+  const last = async (rest: string, together: boolean): Promise<void> => {
+    const client = await RawClient.connect(proxy.port);
+    t.teardown(() => client.destroy());
+    if (!together) {
+      client.write(head);
+      await pause(50);
+    }
+    client.write(`${together ? head : ''}a\r\n0123456789\r\n0\r\n\r\n${rest}`);
+    await client.end();
+    t.deepEqual(parseResponses(client.received, [], true).responses.map(statusOf), [413]);
+    // Its own side stays open, and the proxy does not wait for it: whatever it sends then meets a reset.
+    const sending = setInterval(() => client.write('x'), 50);
+    t.teardown(() => clearInterval(sending));
+    for (const end = performance.now() + 6_000; !client.socket.destroyed && performance.now() < end; await pause(10));
+    t.true(client.socket.destroyed);
+  };
+  await Promise.all(['', 'GET /second HTTP/1.1\r\nHost: a\r\n\r\n'].flatMap((rest) => [last(rest, false), last(rest, true)]));
+  t.deepEqual(backend.requests.filter(({ target }) => target === '/second'), []);
+});
+
+test('a request behind an upload that is answered as soon as it is complete has its turn', async (t) => {
+  const backend = await rawEndpoint(() => undefined);
+  const proxy = await startDataPlane(simpleTable([backend.endpoint]), { limits: { keepAliveTimeoutMs: 500 }, forwarding: { requestBuffering: true, endpointRequests: 1, waitingRequests: 0 } });
+  t.teardown(async () => {
+    await proxy.close();
+    await backend.close();
+  });
+  const busy = await RawClient.connect(proxy.port);
+  t.teardown(() => busy.destroy());
+  busy.write(GET);
+  await pause(100);
+  const client = await RawClient.connect(proxy.port);
+  t.teardown(() => client.destroy());
+  client.write(post(2, 'hi') + GET);
+  const answers = await client.responses(2);
+  t.deepEqual(answers.map(statusOf), [503, 503]);
 });
