@@ -58,6 +58,11 @@ export class Http1Body implements BodySource {
     return !this.complete && !this.#paused && (this.#sink !== undefined || this.#skipping);
   }
 
+  /** The client is to send more of it, and was not told to wait. */
+  get awaited(): boolean {
+    return this.waiting && !this.#awaitsContinue;
+  }
+
   /** True: bytes of it are here that nobody has looked at yet; they may be all of it. */
   get unread(): boolean {
     return this.#preloaded !== undefined;

@@ -106,8 +106,8 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     }
     if (this.#stalled) {
       this.#stalled = false;
-      // Once the answer has ended, the deadline is that of what comes next.
-      if (this.#response !== undefined) this.#context.deadlines.clear(this);
+      if (this.#body?.awaited === true) this.awaitBody();
+      else this.#context.deadlines.clear(this);
     }
     this.#response?.drained();
   }
@@ -132,6 +132,8 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     // The endpoint has what it wanted, or answered early: the rest of the request is dropped.
     if (body !== undefined && !body.complete) body.skip();
     this.#response = undefined;
+    // What the socket still has of the answer has the time of what comes next.
+    this.#stalled = false;
     if (!reusable) {
       this.#linger();
     } else if (body !== undefined && !body.complete) {
@@ -190,11 +192,16 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   }
 
   awaitBody(): void {
-    if (!this.#lingering) this.#context.deadlines.set(this, this.#context.limits.bodyTimeoutMs);
+    if (this.#bodyHasDeadline()) this.#context.deadlines.set(this, this.#context.limits.bodyTimeoutMs);
   }
 
   bodyRests(): void {
-    if (!this.#lingering) this.#context.deadlines.clear(this);
+    if (this.#bodyHasDeadline()) this.#context.deadlines.clear(this);
+  }
+
+  /** False: the deadline is that of a client that takes nothing of its answer, that will send nothing more, or whose last answer has gone out. */
+  #bodyHasDeadline(): boolean {
+    return !this.#stalled && !this.#halfClosed && !this.#lingering;
   }
 
   bodyComplete(rest: Buffer | undefined): void {

@@ -2,9 +2,12 @@
 // else's leaves a client that does nothing on its connection for ever.
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
-import { simpleTable, startDataPlane } from '../../support/data-plane.ts';
+import type { ExecutionContext } from 'ava';
+import { route, simpleTable, startDataPlane, virtualHost } from '../../support/data-plane.ts';
+import type { DataPlane } from '../../support/data-plane.ts';
 import { rawEndpoint } from '../../support/endpoint-raw.ts';
-import { forwardPlane, ok } from '../../support/forward-plane.ts';
+import type { Limits } from '../../../proxy/server/limits.ts';
+import { forwardPlane, ok, silent } from '../../support/forward-plane.ts';
 import { RawClient, statusOf } from '../../support/raw-client.ts';
 import { parseResponses } from '../../support/strict-http1.ts';
 
@@ -91,4 +94,67 @@ test('a request behind an upload that is answered as soon as it is complete has 
   client.write(post(2, 'hi') + GET);
   const answers = await client.responses(2);
   t.deepEqual(answers.map(statusOf), [503, 503]);
+});
+
+/** As much as fills all that lies between the proxy and a client that does not read. */
+const FILL = 'x'.repeat(12_000_000);
+/** More than 16 KiB, and less than one read of the proxy: the answer stalls, and its end comes with what stalls it. */
+const PIECE = 'y'.repeat(18_000);
+const CHUNKED = `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${PIECE.length.toString(16)}\r\n${PIECE}\r\n`;
+const LAST = '0\r\n\r\n';
+
+/** A client that does not read, in front of an endpoint: `/fill` fills its connection, so that whatever comes next stalls. */
+async function fullClient(t: ExecutionContext, script: Parameters<typeof rawEndpoint>[0], limits: Partial<Limits>): Promise<{ client: RawClient; proxy: DataPlane }> {
+  const backend = await rawEndpoint(script);
+  const table = simpleTable([backend.endpoint]);
+  const fill = { ...route('/fill', 'test/web:80'), action: { type: 'Respond', status: 200, body: FILL, reason: 'Test' } } as const;
+  const proxy = await startDataPlane({ ...table, virtualHosts: { 'http/*': virtualHost('*', [fill, route('/', 'test/web:80')]) } }, { limits });
+  t.teardown(async () => {
+    await proxy.close();
+    await backend.close();
+  });
+  const client = await RawClient.connect(proxy.port);
+  t.teardown(() => client.destroy());
+  client.socket.pause();
+  client.write('GET /fill HTTP/1.1\r\nHost: a\r\n\r\n');
+  for (const end = performance.now() + 5_000; proxy.log.length === 0 && performance.now() < end; await pause(5));
+  return { client, proxy };
+}
+
+test('an upload that stops is 408 in time, though the client only now takes the end of the answer before', async (t) => {
+  const { client, proxy } = await fullClient(t, (request, socket) => void (request.method === 'GET' && socket.write(CHUNKED + LAST)), { bodyTimeoutMs: 1_500 });
+  client.write(GET + post(10, 'xx'));
+  for (const end = performance.now() + 1_000; proxy.log.length < 2 && performance.now() < end; await pause(5));
+  t.is(proxy.log.length, 2);
+  await pause(200);
+  client.socket.resume();
+  const answers = await client.responses(3, [], 6_000);
+  t.deepEqual(answers.map(statusOf), [200, 200, 408]);
+});
+
+test('a client that takes nothing of an answer has its time, though it completes its upload meanwhile', async (t) => {
+  const { client, proxy } = await fullClient(t, (_request, socket) => void socket.write(CHUNKED), { writeStallMs: 1_500 });
+  client.write(post(10, 'xx'));
+  await pause(400);
+  client.write('xxxxxxxx');
+  for (const end = performance.now() + 5_000; proxy.log.length < 2 && performance.now() < end; await pause(5));
+  t.is(proxy.log[1]?.reason, 'DownstreamConnectionTermination');
+});
+
+test('and the time that it has is not that of its upload', async (t) => {
+  const { client, proxy } = await fullClient(t, (_request, socket) => void socket.write(CHUNKED), { bodyTimeoutMs: 500 });
+  client.write(post(10, 'xx'));
+  await pause(300);
+  client.write('xx');
+  await pause(2_500);
+  t.is(proxy.log.length, 1);
+});
+
+test('a client that has closed its side behind an upload waits for the answer as long as behind another request', async (t) => {
+  const plane = await forwardPlane(t, [(request, socket) => (request.startLine.startsWith('GET ') ? ok(request, socket) : silent(request, socket))]);
+  const client = await RawClient.connect(plane.port);
+  client.socket.end(GET + post(2, 'hi'));
+  await client.end();
+  for (const end = performance.now() + 1_000; plane.log.length < 2 && performance.now() < end; await pause(5));
+  t.deepEqual(plane.log.map(({ status }) => status), [200, 499]);
 });
