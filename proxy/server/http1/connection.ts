@@ -43,6 +43,8 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   #response: Http1Response | undefined;
   #body: Http1Body | undefined;
   #served = 0;
+  /** How long the next request is waited for; less once the worker drains. */
+  #idleMs: number;
   #mustClose = false;
   /** The client closed its sending side. */
   #halfClosed = false;
@@ -63,6 +65,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     this.socket = socket;
     this.#peer = peer;
     this.#context = context;
+    this.#idleMs = context.limits.keepAliveTimeoutMs;
     this.#stopReading = readDirectly(socket, (chunk) => this.#read(chunk));
     socket.on('end', this.#onEnd);
     socket.on('close', this.#onClose);
@@ -75,6 +78,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   /** A request may be on its way on a connection that looks idle: it is still answered, as the last one. */
   drain(idleMs: number): void {
     this.#mustClose = true;
+    this.#idleMs = idleMs;
     if (this.#response === undefined && this.#held === undefined && !this.#lingering && !this.#detached) this.#context.deadlines.set(this, idleMs);
   }
 
@@ -157,7 +161,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       this.#linger();
       return;
     }
-    this.#context.deadlines.set(this, this.#context.limits.keepAliveTimeoutMs);
+    this.#context.deadlines.set(this, this.#idleMs);
     if (this.socket.isPaused()) this.socket.resume();
   }
 
@@ -279,7 +283,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     } else if (buffer.length === start) {
       this.#held = undefined;
       // Nothing but an empty line is here: the connection is as idle as without it.
-      if (this.deadlineAt === 0) this.#context.deadlines.set(this, limits.keepAliveTimeoutMs);
+      if (this.deadlineAt === 0) this.#context.deadlines.set(this, this.#idleMs);
     } else {
       if (this.#held === undefined) this.#context.deadlines.set(this, limits.headTimeoutMs);
       this.#held = kept(buffer);

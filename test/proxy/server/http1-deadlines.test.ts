@@ -158,3 +158,16 @@ test('a client that has closed its side behind an upload waits for the answer as
   for (const end = performance.now() + 1_000; plane.log.length < 2 && performance.now() < end; await pause(5));
   t.deepEqual(plane.log.map(({ status }) => status), [200, 499]);
 });
+
+test('a drain does not wait for a connection whose last answer had begun before it', async (t) => {
+  let complete: (() => void) | undefined;
+  const plane = await forwardPlane(t, [(_request, socket) => ((complete = () => void socket.write('world')), 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello')]);
+  const client = await RawClient.connect(plane.port);
+  client.write(GET);
+  await client.until(() => (client.received.includes('hello') ? true : undefined));
+  const drained = plane.server.drain(20_000);
+  complete?.();
+  const startedAt = performance.now();
+  await drained;
+  t.true(performance.now() - startedAt < 8_000);
+});
