@@ -9,6 +9,7 @@ import { clientOf, clientOfConnection, setForwarded } from '../proxy/http/forwar
 import { RequestHead, parseRequestHead } from '../proxy/http/message-head.ts';
 import { normalServerName } from '../proxy/http/server-name.ts';
 import { TrustedProxies } from '../proxy/http/trust.ts';
+import { ambiguity } from '../proxy/match/ambiguity.ts';
 import { compileTable } from '../proxy/match/compile.ts';
 import type { CompiledRoute } from '../proxy/match/compile.ts';
 import { explainMatch } from '../proxy/match/explain.ts';
@@ -17,7 +18,7 @@ import { settingsOf } from '../proxy/server/forward/plan.ts';
 import { readRequest } from '../proxy/server/http1/request.ts';
 import { completeLimits } from '../proxy/server/limits.ts';
 import { misdirected } from '../proxy/server/misdirected.ts';
-import { TOO_LARGE } from '../proxy/server/reply.ts';
+import { AMBIGUOUS_PATH, TOO_LARGE } from '../proxy/server/reply.ts';
 import type { Cluster, Endpoint } from '../proxy/table/cluster.ts';
 import type { FilterSpec } from '../proxy/table/filter.ts';
 import type { Listener } from '../proxy/table/listener.ts';
@@ -43,8 +44,8 @@ export interface ExplainedRoute {
   readonly route: Route;
   /** Where its object was written. */
   readonly place: Place | undefined;
-  /** `behind`: it would match, but an earlier route answers. */
-  readonly verdict: 'answers' | 'fails' | 'behind';
+  /** `behind`: it would match, but an earlier route answers. `ambiguous`: the path is its own only as it is written, so the request is refused. */
+  readonly verdict: 'answers' | 'fails' | 'behind' | 'ambiguous';
   readonly failed: FailedCondition | undefined;
 }
 
@@ -97,6 +98,8 @@ export interface Explained {
     readonly settings?: ForwardSettings;
     readonly clusters: readonly ExplainedCluster[];
   };
+  /** The request is refused, because an endpoint may read another path in it, which is another route's, or none's. */
+  readonly ambiguous?: { readonly reply: Reply; readonly path: string; readonly route: ExplainedRoute | undefined };
   /** Without an answer: what came nearest. */
   readonly nearest?: { readonly route: ExplainedRoute | undefined; readonly hostnames: readonly string[] };
 }
@@ -125,10 +128,11 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate,
   const elsewhere = misdirected(exchange, listener, table);
   if (elsewhere !== undefined) return { asked, refused: { status: elsewhere.status, text: elsewhere.body.trimEnd().split('\n').at(-1) ?? elsewhere.reason }, routes: [] };
   const { host, candidates, winner, nearest, nearestHostnames } = explainMatch(table, listener, exchange.request);
+  const other = winner && ambiguity(table, listener, exchange.request, winner);
   const winnerAt = candidates.findIndex(({ compiled }) => compiled === winner);
   const routes = candidates.map((candidate, index): ExplainedRoute => ({
     ...outcome(candidate, locate),
-    verdict: index === winnerAt ? 'answers' : candidate.failed === undefined ? 'behind' : 'fails',
+    verdict: index === winnerAt ? (other === undefined ? 'answers' : 'ambiguous') : candidate.failed === undefined ? 'behind' : 'fails',
   }));
   const common = { asked, listener, hostname: request.hostname, ...tlsOf(tls, connected, socket, sections), path: request.path, ...(host === undefined ? {} : { host: host.virtualHost.hostname }), routes };
   const route = routes[winnerAt];
@@ -136,6 +140,7 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate,
     const near = nearest === undefined ? undefined : routes[candidates.indexOf(nearest)];
     return { ...common, nearest: { route: near, hostnames: nearestHostnames } };
   }
+  if (other !== undefined) return { ...common, ambiguous: { reply: AMBIGUOUS_PATH, path: other.path, route: routes[candidates.findIndex(({ compiled }) => compiled === other.compiled)] } };
   const reply = replyOf(winner, exchange, Number(getField(request.headers, 'content-length') ?? 0), settings);
   const { filters, action } = winner.route;
   const { limits: { bodyBytes }, timeouts, forwarding } = settings;

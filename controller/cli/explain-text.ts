@@ -49,17 +49,19 @@ function tried({ host, routes }: Explained): readonly string[] {
 }
 
 function verdictText({ verdict }: ExplainedRoute): string {
-  return { answers: 'answers', fails: 'no', behind: 'later' }[verdict];
+  return { answers: 'answers', fails: 'no', behind: 'later', ambiguous: 'refused' }[verdict];
 }
 
 function whyText({ verdict, failed, route }: ExplainedRoute): string {
   const origin = originText(route.origin);
   if (verdict === 'answers') return origin;
+  if (verdict === 'ambiguous') return `${origin}: matches the path as it is written`;
   if (failed === undefined) return `${origin}: would match, but stands behind the one that answers`;
   return `${origin}: ${failed.kind} ${failed.seen === undefined ? 'is missing' : `is ${failed.seen}`}, wanted ${failed.expected}`;
 }
 
-function answered({ answer, nearest }: Explained, usual: Usual): readonly string[] {
+function answered({ answer, ambiguous, nearest }: Explained, usual: Usual): readonly string[] {
+  if (ambiguous !== undefined) return ['', ...refusedText(ambiguous)];
   if (answer === undefined) {
     const near = nearest?.route;
     return [
@@ -80,6 +82,11 @@ function answered({ answer, nearest }: Explained, usual: Usual): readonly string
     ...(action.type === 'Forward' && settings !== undefined ? forwardLines(action, settings, usual) : []),
     ...clusters.flatMap((cluster) => clusterLines(cluster, cluster.cluster && clusterText(cluster.cluster, usual), 'requests are answered 503 NoHealthyUpstream')),
   ];
+}
+
+function refusedText({ reply, path, route }: NonNullable<Explained['ambiguous']>): readonly string[] {
+  const whose = route === undefined ? 'which no route matches' : `which is for ${matchText(route.route.match)}, ${originText(route.route.origin)}${placeText(route)}`;
+  return [`answer      ${reply.status} ${reply.body.trimEnd().split('\n').at(-1) ?? reply.reason}`, `  read as   ${path}, ${whose}`];
 }
 
 /** Header fields each on a line of their own. */

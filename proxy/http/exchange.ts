@@ -57,6 +57,8 @@ export interface Request {
   target: string;
   /** Canonical path (target.ts): what is matched, authorised and logged. */
   readonly path: string;
+  /** What else an endpoint may take the path for (readings.ts); empty for all paths without `;` and without an encoded `/`, `\` or `;`. */
+  readonly otherPaths: readonly string[];
   /** Without `?`; empty if there is none. */
   readonly query: string;
   headers: RawHeaders;

@@ -8,9 +8,11 @@
 //                           a raw `\` in the path; `..` above the root; dot segments that only show once `%2F`, `%5C` or `;` are
 //                           taken apart, as some endpoints do: `/public/..%2Fadmin`, `/a/..;/b`
 //
-// The endpoint gets the raw target, byte for byte, except that resolved dot segments send the canonical path: so it never
-// sees a path that leads elsewhere than the one that was authorised.
+// The endpoint gets the raw target, byte for byte, except that resolved dot segments send the canonical path. What else it may take
+// the path for, if it decodes `%2F` or drops parameters (readings.ts), comes along, and must lead to the same route (match/ambiguity.ts):
+// so it never sees a path that leads elsewhere than the one that was authorised.
 import { parseAuthority } from './authority.ts';
+import { otherReadings } from './readings.ts';
 import { PATH_PLAIN, hexValue } from './syntax.ts';
 
 export interface Target {
@@ -19,6 +21,8 @@ export interface Target {
   readonly target: string;
   /** Canonical; `*` for asterisk-form, empty for authority-form. */
   readonly path: string;
+  /** Of the path; see `Request.otherPaths`. */
+  readonly otherPaths: readonly string[];
   /** Without `?`; raw. */
   readonly query: string;
   /** Of absolute-form and authority-form, well-formed; it takes the place of Host (RFC 9112 §3.2.2). */
@@ -52,13 +56,14 @@ const ABOVE_ROOT = refuse('a path that leads above the root');
 const HIDDEN_DOTS = refuse('a path with hidden dot segments');
 const NO_SLASH = refuse('a path that does not begin with a slash');
 
-const ASTERISK: Target = { form: 'asterisk', target: '*', path: '*', query: '', authority: undefined };
+const NONE: readonly string[] = [];
+const ASTERISK: Target = { form: 'asterisk', target: '*', path: '*', otherPaths: NONE, query: '', authority: undefined };
 
 /** Reads a request target as it stood in the request line or in `:path`. */
 export function parseTarget(text: string, method: string): Target | TargetError {
   if (method === 'CONNECT') {
     const authority = parseAuthority(text);
-    return authority?.port === undefined ? BAD_AUTHORITY : { form: 'authority', target: text, path: '', query: '', authority: text };
+    return authority?.port === undefined ? BAD_AUTHORITY : { form: 'authority', target: text, path: '', otherPaths: NONE, query: '', authority: text };
   }
   if (text.charCodeAt(0) === SLASH) return parseOrigin(text, undefined);
   if (text === '*') return method === 'OPTIONS' ? ASTERISK : BAD_FORM;
@@ -113,11 +118,11 @@ function parseOrigin(text: string, authority: string | undefined): Target | Targ
   const raw = pathEnd === length ? text : text.substring(0, pathEnd);
   const query = pathEnd === length ? '' : text.substring(pathEnd + 1);
   const form = authority === undefined ? 'origin' : 'absolute';
-  if (plain) return { form, target: text, path: raw, query, authority };
+  if (plain) return { form, target: text, path: raw, otherPaths: NONE, query, authority };
   const normal = normalize(raw);
   if ('status' in normal) return normal;
   const target = normal.resolved ? normal.path + text.substring(pathEnd) : text;
-  return { form, target, path: normal.path, query, authority };
+  return { form, target, path: normal.path, otherPaths: normal.otherPaths, query, authority };
 }
 
 /** At `at` stands the dot that begins a segment: is the segment `.` or `..`? (An encoded dot is found by its percent sign.) */
@@ -139,17 +144,23 @@ export function canonicalPath(path: string): string | TargetError {
   return 'status' in normal ? normal : normal.path;
 }
 
-interface Normal {
+interface Resolved {
   readonly path: string;
   /** True: there were dot segments. */
   readonly resolved: boolean;
+}
+
+interface Normal extends Resolved {
+  readonly otherPaths: readonly string[];
 }
 
 function normalize(raw: string): Normal | TargetError {
   const decoded = normalizeEncoding(raw);
   if (typeof decoded !== 'string') return decoded;
   const normal = resolveSegments(decoded);
-  return 'status' in normal || !hidesDots(normal.path) ? normal : HIDDEN_DOTS;
+  if ('status' in normal) return normal;
+  const otherPaths = otherReadings(normal.path);
+  return otherPaths === undefined ? HIDDEN_DOTS : { ...normal, otherPaths };
 }
 
 /** Decodes what may stand for itself, encodes what may not, and refuses what nobody needs. */
@@ -193,7 +204,7 @@ function isOverlong(lead: number, byte: number): boolean {
 }
 
 /** Merges slashes, then resolves `.` and `..` (RFC 3986 §5.2.4). */
-function resolveSegments(path: string): Normal | TargetError {
+function resolveSegments(path: string): Resolved | TargetError {
   const kept: string[] = [];
   let resolved = false;
   const segments = path.split('/');
@@ -211,16 +222,4 @@ function resolveSegments(path: string): Normal | TargetError {
   }
   const joined = `/${kept.join('/')}`;
   return { path: directory && kept.length > 0 ? `${joined}/` : joined, resolved };
-}
-
-/** True: an endpoint that decodes `%2F` and `%5C`, or cuts parameters at `;`, before it resolves dots would find some. `path` is canonical. */
-function hidesDots(path: string): boolean {
-  if (!path.includes(';') && !/%(2F|5C|3B)/.test(path)) return false;
-  const whole = path.replaceAll('%2F', '/').replaceAll('%5C', '/').replaceAll('%3B', ';');
-  for (const segment of whole.split('/')) {
-    const semicolon = segment.indexOf(';');
-    const name = semicolon === -1 ? segment : segment.slice(0, semicolon);
-    if (name === '.' || name === '..') return true;
-  }
-  return false;
 }

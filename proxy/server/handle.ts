@@ -3,13 +3,14 @@
 import type { Exchange, ProxyError, RawHeaders, Reply, Request } from '../http/exchange.ts';
 import { getField, requestFields, takeField } from '../http/fields.ts';
 import { requestedAuthority, setForwarded } from '../http/forwarded.ts';
+import { ambiguity } from '../match/ambiguity.ts';
 import type { CompiledRoute, RoutingTable } from '../match/compile.ts';
 import type { ExchangeObserver } from '../observe/observer.ts';
 import type { Redirect } from '../table/route.ts';
 import { Forwarding } from './forward/forwarding.ts';
 import type { ForwardingHost, ForwardingService } from './forward/forwarding.ts';
 import { ALLOW } from './refused.ts';
-import { TOO_LARGE, plainReply, sendReply } from './reply.ts';
+import { AMBIGUOUS_PATH, TOO_LARGE, plainReply, sendReply } from './reply.ts';
 
 /** What every request needs of the worker. `table` is exchanged by one assignment when a new one is in force. */
 export interface Service extends ForwardingService {
@@ -63,9 +64,14 @@ class RequestLife implements ForwardingHost {
       this.#authority = requestedAuthority(exchange.client, request);
       setForwarded(headers, exchange.client, request, exchange.id);
       request.headers = headers;
-      const compiled = this.#service.table.match(this.#listener, request);
+      const { table } = this.#service;
+      const compiled = table.match(this.#listener, request);
       if (compiled === undefined) {
         this.reply(NO_ROUTE);
+        return;
+      }
+      if (request.otherPaths.length > 0 && ambiguity(table, this.#listener, request, compiled) !== undefined) {
+        this.reply(AMBIGUOUS_PATH);
         return;
       }
       this.#compiled = compiled;

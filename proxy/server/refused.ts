@@ -40,7 +40,7 @@ export function refusedExchange(peer: Peer, refusal: Refusal): Exchange {
   return {
     id: '',
     client: peer.client,
-    request: { version: refusal.version ?? '1.1', method: refusal.method, authority: '', hostname: '', target: refusal.target, path: '', query: '', headers: [], body: undefined },
+    request: { version: refusal.version ?? '1.1', method: refusal.method, authority: '', hostname: '', target: refusal.target, path: '', otherPaths: [], query: '', headers: [], body: undefined },
     response: WRITTEN,
     upgrade: undefined,
     shared: undefined,

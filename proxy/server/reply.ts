@@ -9,6 +9,7 @@ export function plainReply(status: number, reason: string, detail?: string): Rep
   return { status, reason, headers: ['content-type', 'text/plain; charset=utf-8'], body: `${status} ${reasonPhrase(status)}\n${text}\n` };
 }
 
+export const AMBIGUOUS_PATH = plainReply(400, 'AmbiguousPath', 'the path holds a semicolon, or an encoded slash, backslash or semicolon, and endpoints may read it as a path of another route');
 export const TOO_LARGE = plainReply(413, 'RequestBodyTooLarge', 'the request body is larger than this route takes');
 
 /** Sends a reply as the whole response. */

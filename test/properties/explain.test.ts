@@ -9,7 +9,7 @@ import { HTTP_LISTENER, startDataPlane } from '../support/data-plane.ts';
 import { RawClient, statusOf } from '../support/raw-client.ts';
 import type { ParsedMessage } from '../support/strict-http1.ts';
 import { DEFAULT_TEST_OPTIONS } from '../support/worker-options.ts';
-import { requests, tables } from './match-arbitraries.ts';
+import { askedPath, requests, tables } from './match-arbitraries.ts';
 
 const TABLES = 100;
 const REQUESTS = 100;
@@ -25,11 +25,11 @@ function answering(virtualHosts: Readonly<Record<string, VirtualHost>>): Record<
 }
 
 /** Half of the requests are aimed at a route of the table, so that not nearly all of them miss. */
-function aimed(request: MatchInput, at: number, hosts: readonly VirtualHost[]): MatchInput {
+function aimed(request: MatchInput, at: number, spelled: string, hosts: readonly VirtualHost[]): MatchInput {
   const host = hosts[at % hosts.length];
   const route = host?.routes[at % host.routes.length];
   if (at % 2 === 0 || host === undefined || route === undefined || route.match.path.type === 'RegularExpression') return request;
-  const path = at % 3 === 0 ? `${route.match.path.value.replace(/\/$/, '')}/a` : route.match.path.value;
+  const path = at % 5 === 0 ? spelled : at % 3 === 0 ? `${route.match.path.value.replace(/\/$/, '')}/a` : route.match.path.value;
   return { ...request, hostname: host.hostname.replace('*', 'w'), path, method: route.match.method ?? request.method };
 }
 
@@ -48,14 +48,16 @@ test('explain and the data plane agree on 10,000 tables and requests', async (t)
   const plane = await startDataPlane({});
   t.teardown(() => plane.close());
   const hosts = fc.sample(tables, { numRuns: TABLES, seed: 20261123 });
+  const paths = fc.sample(askedPath, { numRuns: TABLES * REQUESTS, seed: 20261125 });
   const asked = fc.sample(requests, { numRuns: TABLES * REQUESTS, seed: 20261124 });
   let compared = 0;
   let routed = 0;
+  let ambiguous = 0;
   for (const [at, { virtualHosts }] of hosts.entries()) {
     const sections = { ...EMPTY_SNAPSHOT, listeners: { 'listener/http': HTTP_LISTENER }, virtualHosts: answering(virtualHosts) };
     await plane.swap({ virtualHosts: sections.virtualHosts });
     let client = await RawClient.connect(plane.port);
-    const some = asked.slice(at * REQUESTS, (at + 1) * REQUESTS).map((request, index) => aimed(request, index, Object.values(sections.virtualHosts)));
+    const some = asked.slice(at * REQUESTS, (at + 1) * REQUESTS).map((request, index) => aimed(request, index, paths[at * REQUESTS + index] as string, Object.values(sections.virtualHosts)));
     for (const request of some) {
       client.received = Buffer.alloc(0);
       client.write(bytesOf(request));
@@ -63,10 +65,11 @@ test('explain and the data plane agree on 10,000 tables and requests', async (t)
       const url = `http://${request.hostname}${request.path}${request.query === '' ? '' : `?${request.query}`}`;
       const explained = explain(sections, { url, method: request.method, headers: request.headers, from: '127.0.0.1' }, () => undefined, DEFAULT_TEST_OPTIONS);
       const action = explained.answer?.action;
-      const expected = explained.refused !== undefined ? String(explained.refused.status) : action === undefined ? '404' : `200 ${action.type === 'Respond' ? action.body : ''}`;
+      const expected = explained.refused !== undefined ? String(explained.refused.status) : explained.ambiguous !== undefined ? String(explained.ambiguous.reply.status) : action === undefined ? '404' : `200 ${action.type === 'Respond' ? action.body : ''}`;
       if (message === undefined || said(message) !== expected) t.fail(`${bytesOf(request)}: explained ${expected}, served ${message && said(message)}`);
       compared++;
       if (action !== undefined) routed++;
+      if (explained.ambiguous !== undefined) ambiguous++;
       if (explained.refused !== undefined) {
         client.destroy();
         client = await RawClient.connect(plane.port);
@@ -75,5 +78,6 @@ test('explain and the data plane agree on 10,000 tables and requests', async (t)
     client.destroy();
   }
   t.is(compared, TABLES * REQUESTS);
+  t.true(ambiguous > 100, `${ambiguous} requests were ambiguous`);
   t.true(routed > compared / 8, `${routed} requests found a route`);
 });

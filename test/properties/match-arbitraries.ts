@@ -6,7 +6,7 @@ import type { PathMatch, Route, ValueMatch, VirtualHost } from '../../proxy/tabl
 import { sections } from '../proxy/match/builders.ts';
 import type { Hosts } from '../proxy/match/builders.ts';
 
-const WORDS = ['a', 'A', 'b', 'ab', 'a.b', 'a%2Fb', '__proto__', 'constructor', 'toString'];
+const WORDS = ['a', 'A', 'b', 'ab', 'a.b', 'a%2Fb', 'a;b', '__proto__', 'constructor', 'toString'];
 const NAMES = ['x', 'y', '__proto__', 'constructor'];
 const VALUES = ['1', '2', '', '__proto__'];
 const HOSTNAMES = ['a.test', 'b.test', '*.test', '*.b.test', '*', 'test', '__proto__', 'constructor', '*.__proto__', 'a.__proto__'];
@@ -38,7 +38,30 @@ const hosts: fc.Arbitrary<VirtualHost[]> = fc.uniqueArray(
   { minLength: 2, maxLength: 6, selector: ({ hostname }) => hostname },
 );
 
+const ROOT: Route['match'] = { path: { type: 'PathPrefix', value: '/' }, headers: [], queryParams: [], cookies: [] };
+
 export const tables: fc.Arbitrary<Hosts> = hosts.map((list) => sections(list));
+
+/** What some endpoints take for a slash, or for its segment's end, among slashes. */
+const SEPARATORS = ['/', '/', '/', '/', '%2F', '%5C', '%2f/', ';v/', '%3Bv/', '/;/', ';v%2F'];
+
+const separators = fc.array(fc.constantFrom(...SEPARATORS), { minLength: 5, maxLength: 5 });
+
+/** A path as it may be written by somebody who wants to get past its route. */
+function spelled(text: string, between: readonly string[]): string {
+  const [first = '', ...rest] = text.slice(1).split('/');
+  return `/${first}${rest.map((part, at) => `${between[at]}${part}`).join('')}`;
+}
+
+export const askedPath = fc.tuple(pathText, separators).map(([text, between]) => spelled(text, between));
+
+/** A host of a table that is open at its root, and a path made of one of its routes'. */
+export const aimedTables = fc.tuple(tables, fc.nat(), fc.nat(), fc.constantFrom('', '/a', '/b/a', '/'), separators).map(([{ virtualHosts }, at, which, tail, between]) => {
+  const list = Object.values(virtualHosts).map((each): VirtualHost => ({ ...each, routes: [...each.routes, { ...(each.routes[0] as Route), name: 'root', match: ROOT }] }));
+  const aimedAt = list[at % list.length] as VirtualHost;
+  const { value } = (aimedAt.routes[which % aimedAt.routes.length] as Route).match.path;
+  return { hosts: sections(list), hostname: aimedAt.hostname.replace('*', 'w'), raw: spelled(`${value}${tail}`, between) };
+});
 
 /** Fields whose value is one of the values, by name. */
 const pairs = fc.array(fc.tuple(fc.constantFrom(...NAMES), fc.constantFrom(...VALUES)), { maxLength: 3 });

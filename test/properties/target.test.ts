@@ -1,9 +1,10 @@
 // The path that is matched is the path that the endpoint gets, however the endpoint reads it.
 import test from 'ava';
 import fc from 'fast-check';
+import { ambiguity } from '../../proxy/match/ambiguity.ts';
 import { compileTable } from '../../proxy/match/compile.ts';
 import { canonicalPath, parseTarget } from '../../proxy/http/target.ts';
-import { tables } from './match-arbitraries.ts';
+import { aimedTables, tables } from './match-arbitraries.ts';
 
 const PIECES = ['/', '/', '/', '//', '.', '..', '...', '%2e', '%2E', '%2f', '%5C', '\\', ';', '%3b', 'a', 'b', 'A', '%41', '%61', '%25', '%252e', '%c3%a9', '%c0%ae', '%00', '%0a', '%7f', '%', '%4', '|', '"', '#', '?', '&', '=', ' ', '\u00e9', '__proto__', '~', '+', '$'];
 const rawTargets = fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }).map((pieces) => `/${pieces.join('')}`);
@@ -65,4 +66,30 @@ test('a path is routed as its canonical form is', (t) => {
     }
   }), { numRuns: 1000 });
   t.pass();
+});
+
+/** Where endpoints look that decode slashes, or drop parameters, or both, in either order. */
+function carelessPaths(path: string): string[] {
+  const decode = (text: string): string => text.replaceAll(/%(2f|5c|3b)/gi, (octet) => decodeURIComponent(octet).replace('\\', '/'));
+  const cut = (text: string): string => text.split('/').map((segment) => segment.split(';')[0] ?? '').join('/');
+  return [decode(path), cut(path), cut(decode(path)), decode(cut(path))].map((text) => text.split(/\/+/).join('/'));
+}
+
+test('no endpoint finds in what is sent on the path of another route, even if it decodes slashes and drops parameters', (t) => {
+  let refused = 0;
+  let differed = 0;
+  fc.assert(fc.property(aimedTables, ({ hosts, hostname, raw }) => {
+    const target = parseTarget(raw, 'GET');
+    if ('status' in target) return;
+    const { table } = compileTable(hosts);
+    const request = { hostname, method: 'GET', headers: [], query: '', path: target.path, otherPaths: target.otherPaths };
+    const written = table.match('http', request);
+    if (written === undefined || written.route.match.path.type === 'Exact') return;
+    const other = carelessPaths(target.path).find((path) => table.match('http', { ...request, path }) !== written);
+    const found = ambiguity(table, 'http', request, written);
+    if (found !== undefined) refused++;
+    if (other !== undefined) differed++;
+    if ((found === undefined) !== (other === undefined)) throw new Error(`${raw} may be read as ${other}, and is taken for ${found?.path}`);
+  }), { numRuns: 5000 });
+  t.true(differed > 100 && refused === differed, `${refused} of ${differed}`);
 });

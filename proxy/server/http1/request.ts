@@ -43,6 +43,7 @@ export function readRequest(head: RequestHead): ReadRequest {
       hostname: authority.hostname,
       target: target.target,
       path: target.path,
+      otherPaths: target.otherPaths,
       query: target.query,
       headers: head.headers,
       body: undefined,

@@ -3,7 +3,7 @@ import type { Client, Exchange, Request } from '../../../proxy/http/exchange.ts'
 
 export function exchange(client: Partial<Client> = {}, request: Partial<Request> = {}): Exchange {
   const seen: Client = { address: '192.0.2.7', port: 5000, peerAddress: '192.0.2.7', trusted: false, scheme: 'http', localPort: 80, ...client };
-  const asked: Request = { version: '1.1', method: 'GET', authority: 'shop.example.com', hostname: 'shop.example.com', target: '/', path: '/', query: '', headers: [], body: undefined, ...request };
+  const asked: Request = { version: '1.1', method: 'GET', authority: 'shop.example.com', hostname: 'shop.example.com', target: '/', path: '/', otherPaths: [], query: '', headers: [], body: undefined, ...request };
   return {
     id: 'id-1',
     client: seen,

@@ -117,19 +117,19 @@ for (const [raw, why] of REFUSED) {
 }
 
 test('absolute-form gives its authority and goes on in origin form', (t) => {
-  t.deepEqual(parseTarget('http://Shop.example.com:80/a/../b?c', 'GET'), { form: 'absolute', target: '/b?c', path: '/b', query: 'c', authority: 'Shop.example.com:80' });
-  t.deepEqual(parseTarget('HTTPS://a', 'GET'), { form: 'absolute', target: '/', path: '/', query: '', authority: 'a' });
-  t.deepEqual(parseTarget('http://a?b', 'GET'), { form: 'absolute', target: '/?b', path: '/', query: 'b', authority: 'a' });
+  t.deepEqual(parseTarget('http://Shop.example.com:80/a/../b?c', 'GET'), { form: 'absolute', target: '/b?c', path: '/b', otherPaths: [], query: 'c', authority: 'Shop.example.com:80' });
+  t.deepEqual(parseTarget('HTTPS://a', 'GET'), { form: 'absolute', target: '/', path: '/', otherPaths: [], query: '', authority: 'a' });
+  t.deepEqual(parseTarget('http://a?b', 'GET'), { form: 'absolute', target: '/?b', path: '/', otherPaths: [], query: 'b', authority: 'a' });
 });
 
 test('asterisk-form belongs to OPTIONS alone, and an absolute URL without path means the same there', (t) => {
-  t.deepEqual(parseTarget('*', 'OPTIONS'), { form: 'asterisk', target: '*', path: '*', query: '', authority: undefined });
-  t.deepEqual(parseTarget('http://a', 'OPTIONS'), { form: 'asterisk', target: '*', path: '*', query: '', authority: 'a' });
+  t.deepEqual(parseTarget('*', 'OPTIONS'), { form: 'asterisk', target: '*', path: '*', otherPaths: [], query: '', authority: undefined });
+  t.deepEqual(parseTarget('http://a', 'OPTIONS'), { form: 'asterisk', target: '*', path: '*', otherPaths: [], query: '', authority: 'a' });
   t.true('status' in parseTarget('*', 'GET'));
 });
 
 test('CONNECT takes host and port and nothing else', (t) => {
-  t.deepEqual(parseTarget('a.example:443', 'CONNECT'), { form: 'authority', target: 'a.example:443', path: '', query: '', authority: 'a.example:443' });
+  t.deepEqual(parseTarget('a.example:443', 'CONNECT'), { form: 'authority', target: 'a.example:443', path: '', otherPaths: [], query: '', authority: 'a.example:443' });
   t.true('status' in parseTarget('a.example', 'CONNECT'));
   t.true('status' in parseTarget('/a', 'CONNECT'));
 });
@@ -145,3 +145,29 @@ test('a path without leading slash has no canonical form', (t) => {
   t.is(typeof canonicalPath('a'), 'object');
   t.is(typeof canonicalPath(''), 'object');
 });
+
+/** path → what else an endpoint may take it for: decoded and cut, decoded, cut, cut before it is decoded */
+const READINGS: readonly (readonly [string, ...string[]])[] = [
+  ['/a/b'],
+  ['/a%20b/%61'],
+  ['/caf%c3%a9'],
+  ['/a%2fb', '/a/b'],
+  ['/%2Fa', '/a'],
+  ['/a%5Cb', '/a/b'],
+  ['/a/%2f%5C/b', '/a/b'],
+  ['/a%2F', '/a/'],
+  ['/a;v=1/b', '/a/b'],
+  ['/a/;/b;', '/a/b'],
+  ['/;', '/'],
+  ['/a%3bv/b', '/a/b', '/a;v/b'],
+  ['/a;x%2Fb', '/a/b', '/a;x/b', '/a'],
+  ['/a%2Fb;x%5Cc', '/a/b/c', '/a/b;x/c', '/a%2Fb', '/a/b'],
+  ['/a/./b;c', '/a/b'],
+];
+
+for (const [raw, ...readings] of READINGS) {
+  test(`${raw} may be read as ${readings.length === 0 ? 'nothing else' : readings.join(' and ')}`, (t) => {
+    const parsed = parseTarget(raw, 'GET');
+    t.deepEqual('status' in parsed ? parsed.text : parsed.otherPaths, readings);
+  });
+}

@@ -1,0 +1,22 @@
+// Paths that are one route's as they are written, and another one's as an endpoint may read them: whichever of the two is a gate,
+// the other way would lead past it. The data plane and explain ask this one function.
+import type { Request } from '../http/exchange.ts';
+import type { CompiledRoute, RoutingTable } from './compile.ts';
+import type { MatchInput } from './conditions.ts';
+
+export interface Ambiguity {
+  /** The reading that leads elsewhere. */
+  readonly path: string;
+  /** Undefined: to no route. */
+  readonly compiled: CompiledRoute | undefined;
+}
+
+/** `written`: what `RoutingTable.match` gives. A path that an Exact route spells out is meant as it stands, and may be no other route's. */
+export function ambiguity(table: RoutingTable, listener: string, request: MatchInput & Pick<Request, 'otherPaths'>, written: CompiledRoute): Ambiguity | undefined {
+  if (request.otherPaths.length === 0 || written.route.match.path.type === 'Exact') return undefined;
+  for (const path of request.otherPaths) {
+    const compiled = table.match(listener, { ...request, path });
+    if (compiled !== written) return { path, compiled };
+  }
+  return undefined;
+}
