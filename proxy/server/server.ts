@@ -71,7 +71,7 @@ export class Server implements ServerContext {
       table: compileTable(empty).table,
       clusters: new Clusters(this.#snapshot, forwarding),
       upstream: selectUpstream(this.#dispatchers),
-      tunnels: new Tunnels(tunneller(this.#dispatchers.connector)),
+      tunnels: new Tunnels(tunneller(this.#dispatchers.connector, this.limits.writeStallMs)),
       plans: new ForwardPlans({ timeouts, maxBodyBytes: options.limits.bodyBytes, forwarding }),
       observers,
       cuts: { begun: false, count: 0 },

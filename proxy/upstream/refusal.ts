@@ -6,14 +6,16 @@ import type net from 'node:net';
 import type { ProxyError, RawHeaders } from '../http/exchange.ts';
 import { Deadline } from './deadline.ts';
 import { failure } from './errors.ts';
+import type { Taking } from './taking.ts';
 
 const CONNECTION_FIELDS: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'content-length', 'upgrade', 'trailer']);
 
 /**
  * Writes `response` with `headers` (connection and framing fields aside) to `client` and ends it. `done` is called once,
- * with the bytes of the body that were relayed; with an error the answer was cut and `client` is left as it is.
+ * with the bytes of the body that were relayed; with an error the answer was cut and `client` is left as it is. For as long as
+ * the client takes nothing the endpoint waits; `taking` has an eye on how long that is.
  */
-export function relayRefusal(response: IncomingMessage, headers: RawHeaders, client: net.Socket, readIdleMs: number, done: (bytes: number, error: ProxyError | undefined) => void): void {
+export function relayRefusal(response: IncomingMessage, headers: RawHeaders, client: net.Socket, taking: Taking, readIdleMs: number, done: (bytes: number, error: ProxyError | undefined) => void): void {
   const status = response.statusCode ?? 502;
   const length = response.headers['content-length'];
   const bodiless = status === 204 || status === 304;
@@ -48,6 +50,7 @@ export function relayRefusal(response: IncomingMessage, headers: RawHeaders, cli
     if (client.writableNeedDrain) {
       response.pause();
       idle.clear();
+      taking.wrote();
     }
   });
   response.on('end', () => {

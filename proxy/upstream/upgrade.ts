@@ -12,6 +12,7 @@ import type { Connector } from './connector.ts';
 import { Deadline } from './deadline.ts';
 import { failure, upstreamFailure } from './errors.ts';
 import { relayRefusal } from './refusal.ts';
+import { Taking } from './taking.ts';
 import { setHead, switchHeaders } from './upgrade-head.ts';
 import { FrameBoundary, closeFrame } from './websocket-frames.ts';
 
@@ -24,8 +25,11 @@ export interface TunnelRequest {
   readonly socket: net.Socket;
   /** What the client sent after its head; it is held back until the endpoint has switched. */
   readonly head: Buffer;
-  /** `responseHeadMs`: from the established connection to the answer. `readIdleMs`: without a byte in either direction. 0: no limit. */
-  readonly timeouts: { readonly responseHeadMs: number; readonly readIdleMs: number };
+  /**
+   * `responseHeadMs`: from the established connection to the answer. `readIdleMs`: without a byte in either direction.
+   * `sendIdleMs`: without the endpoint taking anything of what waits for it. 0: no limit.
+   */
+  readonly timeouts: { readonly responseHeadMs: number; readonly readIdleMs: number; readonly sendIdleMs: number };
 }
 
 /** `onHead` comes at most once; exactly one of `onClose` and `onError` comes last. */
@@ -35,6 +39,8 @@ export interface TunnelEvents {
    * to the client; connection and framing fields are added by the tunnel.
    */
   onHead(status: number, headers: RawHeaders, switched: boolean): RawHeaders;
+  /** The client takes nothing of what there is for it, or takes something again. */
+  onStalled(yes: boolean): void;
   /**
    * Both connections are closed. Bytes of the tunnel (or of the refusal's body) from and to the client. `error`: why it
    * was cut; undefined: one of the two sides ended it.
@@ -48,18 +54,19 @@ export interface Tunnel {
   /**
    * Says goodbye with a Close frame to both sides, each where its stream is between two frames, and then ends the
    * connections. If a side does not come to the end of a frame within the linger time it is cut. Default: 1001, going away.
+   * A refusal goes on, unless its client takes nothing for that time.
    */
   close(code?: number): void;
-  /** Cuts both connections now. */
-  destroy(): void;
+  /** Cuts both connections now; `error`: why. */
+  destroy(error?: ProxyError): void;
 }
 
 export type OpenTunnel = (cluster: Cluster, endpoint: Endpoint, request: TunnelRequest, events: TunnelEvents) => Tunnel;
 
-/** `lingerMs`: how long one side may stay open after the other has ended. */
-export function tunneller(connector: Connector, lingerMs = 5_000): OpenTunnel {
+/** `writeStallMs`: how long a client may take nothing. `lingerMs`: how long one side may stay open after the other has ended. */
+export function tunneller(connector: Connector, writeStallMs: number, lingerMs = 5_000): OpenTunnel {
   return (cluster, endpoint, request, events) => {
-    const tunnel = new WebSocketTunnel(request, events, lingerMs);
+    const tunnel = new WebSocketTunnel(request, events, writeStallMs, lingerMs);
     tunnel.open(new OneConnection(connector, cluster, endpoint));
     return tunnel;
   };
@@ -97,6 +104,8 @@ class WebSocketTunnel implements Tunnel {
   #upstream: net.Socket | undefined;
   readonly #answer = new Deadline({ expired: () => this.#fail(failure('UpstreamRequestTimeout')) });
   readonly #linger = new Deadline({ expired: () => this.destroy() });
+  readonly #clientTaking: Taking;
+  #upstreamTaking: Taking | undefined;
   readonly #fromClient = new FrameBoundary();
   readonly #fromUpstream = new FrameBoundary();
   #bytesIn = 0;
@@ -112,11 +121,15 @@ class WebSocketTunnel implements Tunnel {
   #toldClient = false;
   #toldUpstream = false;
 
-  constructor(request: TunnelRequest, events: TunnelEvents, lingerMs: number) {
+  constructor(request: TunnelRequest, events: TunnelEvents, writeStallMs: number, lingerMs: number) {
     this.#request = request;
     this.#events = events;
     this.#lingerMs = lingerMs;
     this.#client = request.socket;
+    this.#clientTaking = new Taking(this.#client, writeStallMs, {
+      stalled: (yes) => events.onStalled(yes),
+      expired: () => this.destroy(failure('DownstreamConnectionTermination', 'the client takes nothing')),
+    });
   }
 
   open(agent: http.Agent): void {
@@ -144,16 +157,20 @@ class WebSocketTunnel implements Tunnel {
   close(code = 1001): void {
     if (this.#over || this.#closing !== undefined) return;
     this.#closing = code;
-    if (this.#upstream === undefined) return;
+    if (this.#upstream === undefined) {
+      this.#clientTaking.hurry(this.#lingerMs);
+      return;
+    }
     this.#linger.set(this.#lingerMs);
     this.#sayGoodbye();
   }
 
-  destroy(): void {
+  destroy(error?: ProxyError): void {
     if (!this.#headSeen) {
-      this.#fail(failure('DownstreamConnectionTermination'));
+      this.#fail(error ?? failure('DownstreamConnectionTermination'));
       return;
     }
+    this.#error ??= error;
     this.#outgoing?.destroy();
     this.#upstream?.destroy();
     this.#client.destroy();
@@ -211,9 +228,15 @@ class WebSocketTunnel implements Tunnel {
       upstream.write(early);
     }
     join(response, upstream, head);
+    const upstreamTaking = new Taking(upstream, this.#request.timeouts.sendIdleMs, { stalled: ignore, expired: () => this.destroy(failure('StreamIdleTimeout')) });
+    this.#upstreamTaking = upstreamTaking;
     // After `join`, so that a chunk has been passed on when it is counted.
-    this.#client.on('data', (chunk: Buffer) => this.#count(chunk));
+    this.#client.on('data', (chunk: Buffer) => {
+      upstreamTaking.wrote();
+      this.#count(chunk);
+    });
     upstream.on('data', (chunk: Buffer) => {
+      this.#clientTaking.wrote();
       this.#bytesOut += chunk.length;
       this.#fromUpstream.push(chunk);
       this.#sayGoodbye();
@@ -222,10 +245,7 @@ class WebSocketTunnel implements Tunnel {
     upstream.once('end', this.#oneEnded);
     upstream.once('close', this.#upstreamClosed);
     // Reads and writes both push the timer of a socket back.
-    upstream.setTimeout(this.#request.timeouts.readIdleMs, () => {
-      this.#error ??= failure('StreamIdleTimeout');
-      this.destroy();
-    });
+    upstream.setTimeout(this.#request.timeouts.readIdleMs, () => this.destroy(failure('StreamIdleTimeout')));
     if (this.#closing !== undefined) {
       this.#linger.set(this.#lingerMs);
       this.#sayGoodbye();
@@ -245,10 +265,9 @@ class WebSocketTunnel implements Tunnel {
     // What the client sent for the other protocol is dropped: unread, it would turn the end into a reset.
     this.#client.resume();
     const headers = this.#events.onHead(response.statusCode ?? 502, response.rawHeaders, false);
-    relayRefusal(response, headers, this.#client, this.#request.timeouts.readIdleMs, (bytes, error) => {
+    relayRefusal(response, headers, this.#client, this.#clientTaking, this.#request.timeouts.readIdleMs, (bytes, error) => {
       this.#bytesOut = bytes;
-      this.#error ??= error;
-      if (error !== undefined) this.destroy();
+      if (error !== undefined) this.destroy(error);
       // A client that does not close its side must not keep the connection.
       else this.#linger.set(this.#lingerMs);
     });
@@ -290,6 +309,8 @@ class WebSocketTunnel implements Tunnel {
     this.#over = true;
     this.#answer.clear();
     this.#linger.clear();
+    this.#clientTaking.stop();
+    this.#upstreamTaking?.stop();
     this.#outgoing?.destroy();
     this.#events.onClose(this.#bytesIn, this.#bytesOut, this.#error);
   }
@@ -299,6 +320,7 @@ class WebSocketTunnel implements Tunnel {
     if (this.#over || this.#headSeen) return;
     this.#over = true;
     this.#answer.clear();
+    this.#clientTaking.stop();
     this.#client.removeListener('close', this.#clientClosed);
     this.#outgoing?.destroy();
     this.#events.onError(error);

@@ -49,7 +49,7 @@ export async function front(open: OpenTunnel, cluster: Cluster, endpoint: Endpoi
       headers: incoming.rawHeaders,
       socket,
       head,
-      timeouts: { responseHeadMs: 2_000, readIdleMs: 5_000, ...options.timeouts },
+      timeouts: { responseHeadMs: 2_000, readIdleMs: 5_000, sendIdleMs: 5_000, ...options.timeouts },
     };
     record.tunnel = open(cluster, endpoint, options.change?.(request) ?? request, {
       onHead(status, headers, switched) {
@@ -58,6 +58,7 @@ export async function front(open: OpenTunnel, cluster: Cluster, endpoint: Endpoi
         record.headers = headers;
         return options.onHead?.(headers) ?? [...headers, 'X-Proxy', 'fairlead'];
       },
+      onStalled() {},
       onClose(bytesIn, bytesOut, error) {
         record.events.push('close');
         Object.assign(record, { bytesIn, bytesOut, error });

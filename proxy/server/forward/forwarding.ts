@@ -198,7 +198,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
   #upgrade(upgrade: UpgradeRequest, first: Try): void {
     this.#finish();
     this.#host.tunnelled();
-    new Tunnel(this.#exchange, upgrade, this.#active.cluster, first, this.#requestFor(), {
+    new Tunnel(this.#exchange, upgrade, this.#active, first, this.#requestFor(), {
       tunnels: this.#service.tunnels,
       next: (failed, error) => (this.#mayTryAgain(failed, error) ? this.#next() : undefined),
       head: (headers) => this.#host.filtered(this.#withSession(headers)),

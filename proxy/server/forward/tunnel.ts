@@ -7,9 +7,11 @@ import { reasonPhrase } from '../../http/status.ts';
 import type { UpstreamRequest } from '../../upstream/call.ts';
 import { outcomeOf } from '../../upstream/errors.ts';
 import type { OpenTunnel, Tunnel as UpgradedTunnel, TunnelEvents } from '../../upstream/upgrade.ts';
-import type { Cluster } from '../../table/cluster.ts';
+import type { ActiveCluster } from './clusters.ts';
 import { DEPARTED, hasDeparted } from './departed.ts';
 import { plainReply } from '../reply.ts';
+import { STALLED } from './own-answers.ts';
+import type { Stalling } from './stalled.ts';
 import type { Try } from './try.ts';
 
 const GOING_AWAY = 1001;
@@ -69,9 +71,9 @@ export interface TunnelHost {
   finished(bytesIn: number, bytesOut: number): void;
 }
 
-export class Tunnel implements TunnelEvents {
+export class Tunnel implements TunnelEvents, Stalling {
   readonly #exchange: Exchange;
-  readonly #cluster: Cluster;
+  readonly #active: ActiveCluster;
   readonly #request: UpstreamRequest;
   readonly #host: TunnelHost;
   readonly #socket: Socket;
@@ -81,9 +83,9 @@ export class Tunnel implements TunnelEvents {
   /** It has been told to go. */
   #leaving = false;
 
-  constructor(exchange: Exchange, upgrade: UpgradeRequest, cluster: Cluster, first: Try, request: UpstreamRequest, host: TunnelHost) {
+  constructor(exchange: Exchange, upgrade: UpgradeRequest, active: ActiveCluster, first: Try, request: UpstreamRequest, host: TunnelHost) {
     this.#exchange = exchange;
-    this.#cluster = cluster;
+    this.#active = active;
     this.#request = request;
     this.#try = first;
     this.#host = host;
@@ -112,6 +114,18 @@ export class Tunnel implements TunnelEvents {
     return this.#host.head(switched ? rawHeaders : responseFields(rawHeaders));
   }
 
+  onStalled(yes: boolean): void {
+    const { stalled } = this.#active;
+    if (yes) stalled.add(this);
+    else stalled.delete(this);
+  }
+
+  /** The place is free at once, lest everybody who stalls gives way for the one that waits. */
+  giveWay(): void {
+    this.#tunnel?.destroy(STALLED);
+    this.#try.settle('cancelled');
+  }
+
   onClose(bytesIn: number, bytesOut: number, error: ProxyError | undefined): void {
     if (error !== undefined) this.#exchange.reason = error.reason;
     this.#try.settle('success');
@@ -138,7 +152,7 @@ export class Tunnel implements TunnelEvents {
   #connect(): void {
     const { method, target, authority, headers, timeouts } = this.#request;
     this.#tunnel = this.#host.tunnels.open(
-      this.#cluster,
+      this.#active.cluster,
       this.#try.endpoint,
       { method, target, headers: ['Host', authority, ...headers], socket: this.#socket, head: this.#early, timeouts },
       this,
@@ -164,6 +178,7 @@ export class Tunnel implements TunnelEvents {
 
   #end(bytesIn: number, bytesOut: number): void {
     this.#host.tunnels.remove(this);
+    this.#active.stalled.forget(this);
     this.#host.finished(bytesIn, bytesOut);
   }
 }

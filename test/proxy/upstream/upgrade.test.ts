@@ -52,10 +52,11 @@ async function echoServer(t: Teardown, tls?: https.ServerOptions): Promise<EchoS
 }
 
 const LINGER_MS = 100;
+const STALL_MS = 5_000;
 
 async function tunnel(t: Teardown, endpoint: Endpoint, options: FrontOptions & { cluster?: Cluster } = {}): Promise<{ front: Front; connector: Connector }> {
   const connector = new Connector();
-  const made = await front(tunneller(connector, LINGER_MS), options.cluster ?? testCluster(), endpoint, options);
+  const made = await front(tunneller(connector, STALL_MS, LINGER_MS), options.cluster ?? testCluster(), endpoint, options);
   t.teardown(() => made.close());
   return { front: made, connector };
 }
@@ -208,7 +209,7 @@ for (const { title, endpoint, reason, status } of FAILURES) {
 test('after a failure the same connection can be given to another endpoint, with nothing lost', async (t) => {
   const echo = await echoServer(t);
   const connector = new Connector();
-  const open = tunneller(connector, LINGER_MS);
+  const open = tunneller(connector, STALL_MS, LINGER_MS);
   const nowhere = REFUSING;
   const made = await front(
     (cluster, endpoint, request, events) =>

@@ -1,0 +1,141 @@
+// Tunnels of which one side takes nothing: what they hold is not held for good.
+import net from 'node:net';
+import test from 'ava';
+import { Connector } from '../../../proxy/upstream/connector.ts';
+import { tunneller } from '../../../proxy/upstream/upgrade.ts';
+import { testCluster, until } from '../../support/endpoint-call.ts';
+import { front } from '../../support/endpoint-front.ts';
+import type { Front, FrontOptions } from '../../support/endpoint-front.ts';
+import { rawEndpoint } from '../../support/endpoint-raw.ts';
+import type { RawEndpoint, Script } from '../../support/endpoint-raw.ts';
+
+interface Teardown {
+  teardown(fn: () => unknown): void;
+}
+
+const LINGER_MS = 100;
+/** More than all buffers on the way hold. */
+const MUCH = Buffer.alloc(32 * 1024 * 1024, 'a');
+const UPGRADE = 'GET /chat HTTP/1.1\r\nHost: chat.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n';
+
+const refuseAtLength: Script = (_request, socket) => {
+  socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${MUCH.length}\r\n\r\n`);
+  socket.write(MUCH);
+};
+
+async function tunnelTo(t: Teardown, script: Script, writeStallMs: number, options: FrontOptions = {}): Promise<{ made: Front; raw: RawEndpoint; connector: Connector }> {
+  const raw = await rawEndpoint(script);
+  const connector = new Connector();
+  const made = await front(tunneller(connector, writeStallMs, LINGER_MS), testCluster(), raw.endpoint, options);
+  t.teardown(async () => {
+    await made.close();
+    await raw.close();
+  });
+  return { made, raw, connector };
+}
+
+/** A client that reads nothing until it is told to. */
+function deaf(t: Teardown, port: number): net.Socket {
+  const socket = net.connect(port, '127.0.0.1');
+  socket.pause();
+  socket.on('error', () => {});
+  socket.write(UPGRADE);
+  t.teardown(() => socket.destroy());
+  return socket;
+}
+
+test('a refusal of which the client takes nothing is cut when it has waited for it long enough', async (t) => {
+  const { made, raw, connector } = await tunnelTo(t, refuseAtLength, 200, { timeouts: { readIdleMs: 60_000 } });
+  deaf(t, made.port);
+  await until(() => made.records[0]?.events.length === 2);
+  t.like(made.records[0], { events: ['refused', 'close'], error: { reason: 'DownstreamConnectionTermination' } });
+  await raw.idle();
+  t.is(connector.open, 0);
+});
+
+test('a client that takes a refusal slowly gets all of it', async (t) => {
+  const { made } = await tunnelTo(t, refuseAtLength, 200);
+  const client = deaf(t, made.port);
+  let received = 0;
+  client.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    client.pause();
+    setTimeout(() => client.resume(), 1);
+  });
+  client.resume();
+  await until(() => made.records.length === 1);
+  await made.records[0]?.over;
+  t.is(made.records[0]?.error, undefined);
+  await until(() => received > MUCH.length);
+});
+
+test('closing does not wait for a client that takes nothing of a refusal', async (t) => {
+  for (const when of ['before', 'after'] as const) {
+    const { made, raw } = await tunnelTo(t, (...of) => void setTimeout(() => refuseAtLength(...of), 50), 60_000, { timeouts: { readIdleMs: 60_000 } });
+    deaf(t, made.port);
+    await until(() => raw.requests.length === 1);
+    if (when === 'after') {
+      await until(() => made.records[0]?.events.length === 1);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    made.records[0]?.tunnel.close();
+    await until(() => made.records[0]?.events.length === 2);
+    t.deepEqual(made.records[0]?.events, ['refused', 'close'], when);
+  }
+});
+
+test('closing lets a client that takes a refusal have all of it', async (t) => {
+  const { made } = await tunnelTo(t, (_request, socket) => {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n');
+    let left = 10;
+    const timer = setInterval(() => {
+      if (left-- > 0) socket.write('x');
+      else clearInterval(timer);
+    }, 40);
+  }, 60_000);
+  const client = deaf(t, made.port);
+  let received = '';
+  client.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
+  client.resume();
+  await until(() => received.includes('\r\n\r\nx'));
+  made.records[0]?.tunnel.close();
+  await made.records[0]?.over;
+  t.true(received.endsWith('x'.repeat(10)), received);
+  t.is(made.records[0]?.error, undefined);
+});
+
+test('a WebSocket whose client says much and takes nothing is cut', async (t) => {
+  const { made, raw, connector } = await tunnelTo(t, (_request, socket) => {
+    socket.removeAllListeners('data');
+    socket.resume();
+    socket.write(SWITCH);
+    socket.write(MUCH);
+  }, 300, { timeouts: { readIdleMs: 60_000 } });
+  const client = deaf(t, made.port);
+  const timer = setInterval(() => client.write(Buffer.from([0x89, 0x80, 0, 0, 0, 0])), 20);
+  t.teardown(() => clearInterval(timer));
+  await until(() => made.records[0]?.events.length === 2);
+  t.like(made.records[0], { events: ['switched', 'close'], error: { reason: 'DownstreamConnectionTermination' } });
+  await raw.idle();
+  t.is(connector.open, 0);
+});
+
+test('a WebSocket whose endpoint says much and takes nothing is cut after the time for sending to it', async (t) => {
+  const { made, raw, connector } = await tunnelTo(t, (_request, socket) => {
+    socket.removeAllListeners('data');
+    socket.pause();
+    socket.write(SWITCH);
+    const timer = setInterval(() => socket.write(Buffer.from([0x89, 0])), 20);
+    socket.on('close', () => clearInterval(timer));
+  }, 60_000, { timeouts: { readIdleMs: 60_000, sendIdleMs: 300 } });
+  const client = deaf(t, made.port);
+  client.resume();
+  await until(() => made.records[0]?.events.length === 1);
+  client.write(MUCH);
+  await until(() => made.records[0]?.events.length === 2);
+  t.like(made.records[0], { events: ['switched', 'close'], error: { reason: 'StreamIdleTimeout' } });
+  for (const socket of raw.open) socket.resume();
+  await raw.idle();
+  t.is(connector.open, 0);
+});
