@@ -4,15 +4,15 @@
 import type { Socket } from 'node:net';
 import type { UpgradeRequest } from '../../http/exchange.ts';
 import { HEAD_END, HEAD_END_BYTES, RequestHead, endsHead, parseRequestHead } from '../../http/message-head.ts';
-import type { HeadError } from '../../http/message-head.ts';
 import { cutOff } from '../../net/cut-off.ts';
 import { readDirectly } from '../../net/direct-read.ts';
 import { kept } from '../../net/kept.ts';
 import { giveBackFraming } from '../../net/read-blocks.ts';
+import { takesMore } from '../../net/write-lent.ts';
 import type { Connection, ServerContext } from '../context.ts';
 import { Http1Body } from './body.ts';
 import type { BodyHost } from './body.ts';
-import { readRequest, refuseEarly } from './request.ts';
+import { headRefusalReason, readRequest, refuseEarly } from './request.ts';
 import { Http1Response } from './response.ts';
 import type { ResponseHost } from './response.ts';
 import { Http2Connection } from '../http2/connection.ts';
@@ -112,6 +112,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
       this.#stalled = false;
       if (this.#body?.awaited === true) this.awaitBody();
       else this.#context.deadlines.clear(this);
+      if (this.#turnAwaited) setImmediate(parseLater, this);
     }
     this.#response?.drained();
   }
@@ -119,7 +120,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   onDeadline(): void {
     if (this.#detached) return;
     const body = this.#body;
-    if (this.#response === undefined && !this.#lingering) {
+    if (this.#response === undefined && !this.#lingering && !this.#stalled) {
       // Between requests: an idle connection goes silently, an unfinished head is told why.
       if (this.#held === undefined) this.destroy();
       else this.#refuse(408, 'DownstreamRequestTimeout', 'the request head was not complete in time');
@@ -154,7 +155,9 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     if (this.#held !== undefined) {
       // A new turn: a client that pipelines thousands of requests must not starve the others.
       this.#turnAwaited = true;
-      setImmediate(parseLater, this);
+      // Nor is anything asked for whose answer would have to wait here for a client that does not take those that it has.
+      if (takesMore(this.socket)) setImmediate(parseLater, this);
+      else this.stalled(true);
       return;
     }
     if (this.#halfClosed) {
@@ -184,6 +187,11 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     }
     if (this.#response !== undefined || this.#turnAwaited) {
       this.#hold(chunk);
+      return;
+    }
+    if (!takesMore(this.socket)) {
+      this.#hold(chunk);
+      this.#next();
       return;
     }
     this.#parse(this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]));
@@ -243,7 +251,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     }
     const error = parseRequestHead(alone && end + 4 === buffer.length ? text : buffer.toString('latin1', start, end + 4), head, limits.requestLineBytes, limits.headerCount);
     if (error !== undefined) {
-      this.#refuseHead(error);
+      this.#refuse(error.status, headRefusalReason(error.status), error.text, head.method, head.target);
       return;
     }
     giveBackFraming(buffer, end + 4);
@@ -328,11 +336,6 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
         return { socket: this.socket, head: early };
       },
     };
-  }
-
-  #refuseHead(error: HeadError): void {
-    const reason = error.status === 431 ? 'RequestHeadersTooLarge' : error.status === 414 ? 'RequestTargetTooLong' : 'DownstreamProtocolError';
-    this.#refuse(error.status, reason, error.text, head.method, head.target);
   }
 
   /** Answers a request that cannot be served as an exchange, and closes. */

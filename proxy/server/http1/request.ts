@@ -66,6 +66,11 @@ function refuse(status: number, reason: string, text: string): ReadRequest {
   return { refusal: { status, reason, text } };
 }
 
+/** What the log says of a head that could not be read. */
+export function headRefusalReason(status: number): string {
+  return status === 431 ? 'RequestHeadersTooLarge' : status === 414 ? 'RequestTargetTooLong' : 'DownstreamProtocolError';
+}
+
 /** Why the beginning of a head, from `start`, can never become a good one; undefined: it still may. */
 export function refuseEarly(buffer: Buffer, start: number, limits: Pick<Limits, 'requestLineBytes' | 'headBytes'>): RequestRefusal | undefined {
   const lineFeed = buffer.indexOf(10, start);
