@@ -55,6 +55,7 @@ export interface RunValues extends ReadingValues, KubeValues, ForwardingValues, 
   readonly proxyReadTimeout: number;
   readonly proxySendTimeout: number;
   readonly proxyRequestTimeout: number;
+  readonly passthroughIdleTimeout: number;
   readonly connectionsPerAddress: number;
   readonly memoryLimit: number;
 }
@@ -67,7 +68,7 @@ const RUNNING = 'How it runs';
 /** Without effect where nothing is served. So are all in the groups of how it runs and of a cluster. */
 const IDLE: ReadonlySet<string> = new Set([
   'manifests', 'admin-port', 'admin-bind', 'client-header-timeout', 'client-body-timeout', 'keep-alive-timeout', 'keep-alive-requests', 'http2-max-streams',
-  'connections-per-address', 'memory-limit', 'endpoint-requests', 'waiting-requests', 'ocsp-stapling',
+  'passthrough-idle-timeout', 'connections-per-address', 'memory-limit', 'endpoint-requests', 'waiting-requests', 'ocsp-stapling',
 ]);
 const IDLE_GROUPS: ReadonlySet<string | undefined> = new Set([KUBE, RUNNING].map((group) => `${group}:`));
 
@@ -119,6 +120,7 @@ export function runOptions(): readonly Option[] {
     flag(LIMITS, '--proxy-read-timeout <time>', 'longest silence inside an answer or an upgraded connection', readTimeout, 60_000, '60s'),
     flag(LIMITS, '--proxy-send-timeout <time>', 'longest time that an endpoint takes no byte of a request body', readTimeout, 60_000, '60s'),
     flag(LIMITS, '--proxy-request-timeout <time>', 'for a request as a whole; 0: no limit', readDuration, 0, '0'),
+    flag(LIMITS, '--passthrough-idle-timeout <time>', 'longest silence on a TLS connection that is passed through; 0: no limit', readDuration, 600_000, '10m'),
     flag(LIMITS, '--connections-per-address <count>', 'connections of one client address at a worker; 0: no limit', readCountOrNone, 0),
     flag(LIMITS, '--memory-limit <size>', 'memory of all processes together, near which new requests are refused; 0: that of the container', readSize, 0),
     ...forwardingOptions(),
@@ -191,6 +193,7 @@ export function runSettings(values: RunValues): Settings {
       keepAliveRequests: values.keepAliveRequests,
       maxConcurrentStreams: values.http2MaxStreams,
       connectionsPerAddress: values.connectionsPerAddress,
+      passthroughIdleMs: values.passthroughIdleTimeout,
     },
     timeouts: {
       responseHeadMs: values.proxyResponseTimeout,

@@ -68,6 +68,8 @@ export interface WorkerLimits {
   readonly maxConcurrentStreams: number;
   /** Connections of one client address at a worker; trusted proxies have as many as they like. 0: no limit. */
   readonly connectionsPerAddress: number;
+  /** Longest time in which no byte goes either way on a TLS connection that is passed through. 0: no limit. */
+  readonly passthroughIdleMs: number;
 }
 
 /** Defaults for what `Timeouts` of a route leaves open; the meaning of each is the one there. */

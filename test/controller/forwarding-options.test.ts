@@ -13,18 +13,18 @@ test('the defaults', (t) => {
   const { forwarding, clusterDefaults, limits, timeouts, memoryLimitBytes } = settings();
   t.deepEqual(forwarding, { retry: { attempts: 3, totalMs: { atLeastMs: 10_000 }, on: ['error', 'timeout'], nonIdempotent: false }, requestBuffering: true, endpointRequests: 1024, waitingRequests: 1024 });
   t.deepEqual(clusterDefaults, { loadBalancer: { type: 'RoundRobin' }, connectTimeoutMs: 5_000, serviceUpstream: false });
-  t.deepEqual([limits.connectionsPerAddress, timeouts.requestMs, memoryLimitBytes], [0, 0, 0]);
+  t.deepEqual([limits.connectionsPerAddress, limits.passthroughIdleMs, timeouts.requestMs, memoryLimitBytes], [0, 600_000, 0, 0]);
 });
 
 test('every flag is heard', (t) => {
   const { forwarding, clusterDefaults, limits, timeouts, memoryLimitBytes } = settings(
     '--proxy-next-upstream', 'error http_503 non_idempotent', '--proxy-next-upstream-tries', '0', '--proxy-next-upstream-timeout', '0', '--proxy-request-buffering', 'off',
     '--endpoint-requests', '10', '--waiting-requests', '0', '--load-balance', 'least_request', '--proxy-connect-timeout', '2s', '--service-upstream',
-    '--connections-per-address', '50', '--proxy-request-timeout', '1m', '--memory-limit', '512m',
+    '--connections-per-address', '50', '--passthrough-idle-timeout', '1h', '--proxy-request-timeout', '1m', '--memory-limit', '512m',
   );
   t.deepEqual(forwarding, { retry: { attempts: 0, totalMs: 0, on: ['error', '503'], nonIdempotent: true }, requestBuffering: false, endpointRequests: 10, waitingRequests: 0 });
   t.deepEqual(clusterDefaults, { loadBalancer: { type: 'LeastRequest' }, connectTimeoutMs: 2_000, serviceUpstream: true });
-  t.deepEqual([limits.connectionsPerAddress, timeouts.requestMs, memoryLimitBytes], [50, 60_000, 512 * 1024 ** 2]);
+  t.deepEqual([limits.connectionsPerAddress, limits.passthroughIdleMs, timeouts.requestMs, memoryLimitBytes], [50, 3_600_000, 60_000, 512 * 1024 ** 2]);
 });
 
 /** How a route is tried again under the flags, with annotations of its own. */

@@ -11,6 +11,7 @@ export const DEFAULT_TEST_OPTIONS: Omit<WorkerOptions, 'index' | 'accessLog'> = 
     keepAliveRequests: 10_000,
     maxConcurrentStreams: 128,
     connectionsPerAddress: 0,
+    passthroughIdleMs: 600_000,
   },
   timeouts: { responseHeadMs: 60_000, readIdleMs: 60_000, sendIdleMs: 60_000, requestMs: 0 },
   forwarding: {

@@ -28,7 +28,7 @@ function start(t: ExecutionContext, workers: number): Heard {
   const options = (index: number): WorkerOptions => ({
     index,
     accessLog: 'off',
-    limits: { headBytes: 0, bodyBytes: 0, headTimeoutMs: 0, bodyTimeoutMs: 0, keepAliveTimeoutMs: 0, keepAliveRequests: 0, maxConcurrentStreams: 0, connectionsPerAddress: 0 },
+    limits: { headBytes: 0, bodyBytes: 0, headTimeoutMs: 0, bodyTimeoutMs: 0, keepAliveTimeoutMs: 0, keepAliveRequests: 0, maxConcurrentStreams: 0, connectionsPerAddress: 0, passthroughIdleMs: 0 },
     timeouts: { responseHeadMs: 0, readIdleMs: 0, sendIdleMs: 0, requestMs: 0 },
     forwarding: { retry: { attempts: 1, totalMs: 0, on: [], nonIdempotent: false }, requestBuffering: false, endpointRequests: 1, waitingRequests: 0 },
     memory: { limitBytes: 0, processes: 1 },
