@@ -57,8 +57,12 @@ async function drain(graceMs: number): Promise<void> {
   if (exiting) return;
   exiting = true;
   const cut = await server.drain(graceMs);
-  await accessLog?.close();
-  const exit = (): never => process.exit(0);
+  const written = (await accessLog?.close()) ?? true;
+  // An exit waits for threads that sit in a system call, such as a write that nobody reads; without a primary, nobody would end that.
+  const exit = (): void => {
+    if (written && process.connected) process.exit(0);
+    process.kill(process.pid, 'SIGKILL');
+  };
   if (process.connected) process.send?.({ type: 'drained', cut } satisfies FromWorker, exit);
   else exit();
 }

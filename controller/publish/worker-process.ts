@@ -24,6 +24,8 @@ const PING_MS = 500;
 const STUCK_MS = 2000;
 /** The same while it starts, or compiles a whole table. */
 const BUSY_MS = 20_000;
+/** What a process may take to its end once it has drained: its work is done. */
+const LEAVE_MS = 500;
 
 export interface WorkerEvents {
   onMessage(message: Exclude<FromWorker, { readonly type: 'pong' }>): void;
@@ -42,6 +44,7 @@ export class WorkerProcess {
   #busy = true;
   #killedFor = '';
   #gone = false;
+  #leaving: NodeJS.Timeout | undefined;
 
   constructor(options: WorkerOptions, events: WorkerEvents, file: string = WORKER_FILE) {
     this.#events = events;
@@ -79,6 +82,7 @@ export class WorkerProcess {
     if (this.#gone) return;
     this.#heardAt = performance.now();
     if (message.type === 'pong') return;
+    if (message.type === 'drained') this.#leaving = setTimeout(() => this.kill('did not end when it had drained'), LEAVE_MS);
     if (message.type === 'applied' || message.type === 'refused') this.#busy = false;
     this.#events.onMessage(message);
   }
@@ -97,6 +101,7 @@ export class WorkerProcess {
     if (this.#gone) return;
     this.#gone = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#leaving);
     this.#events.onExit(this.#killedFor === '' ? how : `${this.#killedFor} (${how})`);
   }
 }

@@ -47,8 +47,8 @@ export class AccessLog implements ExchangeObserver {
     return this.#writer.dropped;
   }
 
-  /** Resolves when all lines are with the system, or after a second. */
-  close(): Promise<void> {
+  /** Resolves to true when all lines are with the system, or to false after a second. */
+  close(): Promise<boolean> {
     return this.#writer.close();
   }
 }

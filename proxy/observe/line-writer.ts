@@ -50,14 +50,17 @@ export class LineWriter {
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS).unref();
   }
 
-  /** Resolves when everything has been handed to the system, or after a second if the reader does not take it. */
-  close(): Promise<void> {
+  /**
+   * Resolves to true when everything has been handed to the system, or to false after a second if the reader does not take it: then a thread may
+   * sit in a write, for which `process.exit` would wait.
+   */
+  close(): Promise<boolean> {
     this.#flush();
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, CLOSE_MS);
+      const timer = setTimeout(resolve, CLOSE_MS, false);
       this.#out.once('close', () => {
         clearTimeout(timer);
-        resolve();
+        resolve(true);
       });
       this.#out.end();
     });

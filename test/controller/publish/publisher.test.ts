@@ -9,6 +9,7 @@ import type { WorkerOptions } from '../../../proxy/table/messages.ts';
 import type { Sections } from '../../../proxy/table/snapshot.ts';
 
 const WORKER = fileURLToPath(new URL('../../support/fairlead-tiny-worker.ts', import.meta.url));
+const STAYING = fileURLToPath(new URL('../../support/staying-worker.ts', import.meta.url));
 const table = (port: number, clusters: string[] = []): Sections => ({
   listeners: { 'listener/http': { name: 'http', address: '127.0.0.1', port, protocol: 'HTTP', proxyProtocol: false, trustedProxies: [] } },
   virtualHosts: {},
@@ -24,7 +25,7 @@ interface Heard {
   ports: Readonly<Record<string, number>> | undefined;
 }
 
-function start(t: ExecutionContext, workers: number): Heard {
+function start(t: ExecutionContext, workers: number, file = WORKER): Heard {
   const options = (index: number): WorkerOptions => ({
     index,
     accessLog: 'off',
@@ -42,7 +43,7 @@ function start(t: ExecutionContext, workers: number): Heard {
       onLive: (version) => heard.live.push(version),
       onRefused: () => undefined,
       onWorkerExit: (index, reason, expected) => heard.exits.push(`${index} ${reason} ${expected}`),
-    }, WORKER),
+    }, file),
   };
   t.teardown(() => heard.publisher.killAll());
   return heard;
@@ -119,6 +120,16 @@ test('drained workers end of themselves and are not replaced', async (t) => {
   t.deepEqual([...heard.exits].sort(), ['0 exit code 0 true', '1 exit code 0 true']);
   t.deepEqual(heard.publisher.workers().map((state) => state.pid), [undefined, undefined]);
   t.false(heard.publisher.ready);
+});
+
+test('a worker that has drained and does not end is killed a moment later, not at the end of its grace', async (t) => {
+  const heard = start(t, 2, STAYING);
+  heard.publisher.publish(table(8080), undefined, performance.now());
+  await until(t, 'ready', () => heard.publisher.ready);
+  const startedAt = performance.now();
+  t.is(await heard.publisher.drain(20_000), 6);
+  t.true(performance.now() - startedAt < 2000);
+  t.deepEqual([...heard.exits].sort(), [0, 1].map((index) => `${index} did not end when it had drained (signal SIGKILL) true`));
 });
 
 for (const port of [0, 4711]) {
