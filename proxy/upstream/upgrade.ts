@@ -10,6 +10,7 @@ import type { ProxyError, RawHeaders } from '../http/exchange.ts';
 import type { Cluster, Endpoint } from '../table/cluster.ts';
 import type { Connector } from './connector.ts';
 import { Deadline } from './deadline.ts';
+import { EarlyBytes } from './early-bytes.ts';
 import { failure, upstreamFailure } from './errors.ts';
 import { relayRefusal } from './refusal.ts';
 import { Taking } from './taking.ts';
@@ -46,8 +47,8 @@ export interface TunnelEvents {
    * was cut; undefined: one of the two sides ended it.
    */
   onClose(bytesIn: number, bytesOut: number, error: ProxyError | undefined): void;
-  /** There is no answer, and nothing was written to the client: its connection belongs to the caller again. */
-  onError(error: ProxyError): void;
+  /** There is no answer, and nothing was written to the client: its connection belongs to the caller again, paused, with what it has sent since its head. */
+  onError(error: ProxyError, head: Buffer): void;
 }
 
 export interface Tunnel {
@@ -79,6 +80,8 @@ proxy.on('proxyReqWs', (request) => created?.(request));
 const UPGRADE_HEADERS = { connection: 'Upgrade', upgrade: 'websocket' };
 const INVALID_TARGET = /[^\u0021-\u00ff]/;
 const NO_BYTES = Buffer.alloc(0);
+/** A client that closed its sending side before the answer may still wait for it; this long it does not count as gone. */
+const HALF_CLOSED_MS = 1_000;
 const ignore = (): void => {};
 
 /** Hands node:http the connection that our connector makes; TLS is inside it. */
@@ -104,6 +107,8 @@ class WebSocketTunnel implements Tunnel {
   #upstream: net.Socket | undefined;
   readonly #answer = new Deadline({ expired: () => this.#fail(failure('UpstreamRequestTimeout')) });
   readonly #linger = new Deadline({ expired: () => this.destroy() });
+  /** Until there is an answer. */
+  #early: EarlyBytes | undefined;
   readonly #clientTaking: Taking;
   #upstreamTaking: Taking | undefined;
   readonly #fromClient = new FrameBoundary();
@@ -136,8 +141,7 @@ class WebSocketTunnel implements Tunnel {
     const { method, target } = this.#request;
     if (!this.#client.listeners('error').includes(ignore)) this.#client.on('error', ignore);
     this.#client.once('close', this.#clientClosed);
-    // Whatever state it was left in, nothing may be read before the endpoint has switched.
-    this.#client.pause();
+    this.#early = new EarlyBytes(this.#client, this.#request.head, () => this.#linger.set(HALF_CLOSED_MS));
     if (this.#client.destroyed) {
       this.#fail(failure('DownstreamConnectionTermination'));
       return;
@@ -222,9 +226,11 @@ class WebSocketTunnel implements Tunnel {
     this.#headSeen = true;
     this.#upstream = upstream;
     response.headers = switchHeaders(this.#events.onHead(101, response.rawHeaders, true));
-    const early = this.#request.head;
+    this.#linger.clear();
+    const early = this.#takeEarly();
     if (early.length > 0) {
-      this.#count(early);
+      this.#bytesIn += early.length;
+      this.#fromClient.push(early);
       upstream.write(early);
     }
     join(response, upstream, head);
@@ -233,7 +239,9 @@ class WebSocketTunnel implements Tunnel {
     // After `join`, so that a chunk has been passed on when it is counted.
     this.#client.on('data', (chunk: Buffer) => {
       upstreamTaking.wrote();
-      this.#count(chunk);
+      this.#bytesIn += chunk.length;
+      this.#fromClient.push(chunk);
+      this.#sayGoodbye();
     });
     upstream.on('data', (chunk: Buffer) => {
       this.#clientTaking.wrote();
@@ -241,7 +249,8 @@ class WebSocketTunnel implements Tunnel {
       this.#fromUpstream.push(chunk);
       this.#sayGoodbye();
     });
-    this.#client.once('end', this.#oneEnded);
+    if (this.#client.readableEnded) this.#oneEnded();
+    else this.#client.once('end', this.#oneEnded);
     upstream.once('end', this.#oneEnded);
     upstream.once('close', this.#upstreamClosed);
     // Reads and writes both push the timer of a socket back.
@@ -252,17 +261,20 @@ class WebSocketTunnel implements Tunnel {
     }
   }
 
-  #count(chunk: Buffer): void {
-    this.#bytesIn += chunk.length;
-    this.#fromClient.push(chunk);
-    this.#sayGoodbye();
+  /** Nothing is read before the answer any more. */
+  #takeEarly(): Buffer {
+    const early = this.#early?.take() ?? this.#request.head;
+    this.#early = undefined;
+    return early;
   }
 
   #refused(response: IncomingMessage): void {
     if (this.#over) return;
     this.#answer.clear();
     this.#headSeen = true;
+    this.#linger.clear();
     // What the client sent for the other protocol is dropped: unread, it would turn the end into a reset.
+    this.#takeEarly();
     this.#client.resume();
     const headers = this.#events.onHead(response.statusCode ?? 502, response.rawHeaders, false);
     relayRefusal(response, headers, this.#client, this.#clientTaking, this.#request.timeouts.readIdleMs, (bytes, error) => {
@@ -320,10 +332,11 @@ class WebSocketTunnel implements Tunnel {
     if (this.#over || this.#headSeen) return;
     this.#over = true;
     this.#answer.clear();
+    this.#linger.clear();
     this.#clientTaking.stop();
     this.#client.removeListener('close', this.#clientClosed);
     this.#outgoing?.destroy();
-    this.#events.onError(error);
+    this.#events.onError(error, this.#takeEarly());
   }
 }
 

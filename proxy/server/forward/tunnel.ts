@@ -77,7 +77,8 @@ export class Tunnel implements TunnelEvents, Stalling {
   readonly #request: UpstreamRequest;
   readonly #host: TunnelHost;
   readonly #socket: Socket;
-  readonly #early: Buffer;
+  /** What the client has sent for the next try to pass on. */
+  #early: Buffer;
   #try: Try;
   #tunnel: UpgradedTunnel | undefined;
   /** It has been told to go. */
@@ -132,7 +133,8 @@ export class Tunnel implements TunnelEvents, Stalling {
     this.#end(bytesIn, bytesOut);
   }
 
-  onError(error: ProxyError): void {
+  onError(error: ProxyError, early: Buffer): void {
+    this.#early = early;
     const exchange = this.#exchange;
     this.#try.failed(error);
     this.#try.settle(outcomeOf(error));

@@ -215,7 +215,7 @@ test('after a failure the same connection can be given to another endpoint, with
     (cluster, endpoint, request, events) =>
       open(cluster, nowhere, request, {
         ...events,
-        onError: () => void open(cluster, endpoint, request, events),
+        onError: (_error, head) => void open(cluster, endpoint, { ...request, head }, events),
       }),
     testCluster(),
     echo.endpoint,
