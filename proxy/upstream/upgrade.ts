@@ -340,9 +340,10 @@ class WebSocketTunnel implements Tunnel {
   }
 }
 
-/** `to` gets nothing more from `from` than these bytes; what `from` still sends is read and dropped. */
+/** `to` gets nothing more from `from` than these bytes, unless `from` has ended already; what `from` still sends is read and dropped. */
 function sayLast(from: net.Socket, to: net.Socket, frame: Buffer): void {
   from.unpipe(to);
-  to.end(frame);
+  // A write after the end would be an error, and destroy what is still on its way.
+  if (!to.writableEnded) to.end(frame);
   from.resume();
 }

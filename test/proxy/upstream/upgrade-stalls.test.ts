@@ -139,3 +139,28 @@ test('a WebSocket whose endpoint says much and takes nothing is cut after the ti
   await raw.idle();
   t.is(connector.open, 0);
 });
+
+test('closing does not lose what an endpoint that has ended said last, and its client has not taken yet', async (t) => {
+  const { made, raw } = await tunnelTo(t, (_request, socket) => void socket.write(SWITCH), 5_000);
+  const client = deaf(t, made.port);
+  await until(() => made.records[0]?.events.length === 1);
+  const [record] = made.records;
+  const [endpoint] = raw.open;
+  const message = Buffer.concat([Buffer.from([0x82, 126, 0x40, 0]), Buffer.alloc(16 * 1024, 'a')]);
+  let sent = 0;
+  // Until all that is between us and the client is full, and no further: then the end would wait in front of us.
+  for (; record!.socket.writableLength === 0; sent += message.length) {
+    endpoint!.write(message);
+    await until(() => record!.socket.bytesWritten > sent + message.length);
+  }
+  endpoint!.end();
+  await until(() => record!.socket.writableEnded);
+  t.true(record!.socket.writableLength > 0);
+  record!.tunnel.close();
+  const chunks: Buffer[] = [];
+  client.on('data', (chunk: Buffer) => chunks.push(chunk));
+  client.resume();
+  await new Promise((resolve) => client.once('close', resolve));
+  const received = Buffer.concat(chunks);
+  t.is(received.length - received.indexOf('\r\n\r\n') - 4, sent);
+});
