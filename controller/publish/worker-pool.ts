@@ -44,10 +44,15 @@ export class WorkerPool {
   start(index: number): void {
     const slot = this.#slots[index];
     if (slot === undefined || slot.process !== undefined || slot.timer !== undefined || this.#draining) return;
-    slot.process = new WorkerProcess(this.#options(index), {
-      onMessage: (message) => this.#events.onMessage(index, message),
-      onExit: (reason) => this.#exited(index, slot, reason),
-    }, this.#file);
+    try {
+      slot.process = new WorkerProcess(this.#options(index), {
+        onMessage: (message) => this.#events.onMessage(index, message),
+        onExit: (reason) => this.#exited(index, slot, reason),
+      }, this.#file);
+    } catch (error) {
+      // `fork` throws some of what the system says against a new process, want of memory above all.
+      this.#exited(index, slot, error instanceof Error ? error.message : String(error));
+    }
   }
 
   startAll(): void {
@@ -93,7 +98,7 @@ export class WorkerPool {
   }
 
   #exited(index: number, slot: Slot, reason: string): void {
-    const livedMs = performance.now() - (slot.process?.startedAt ?? 0);
+    const livedMs = slot.process === undefined ? 0 : performance.now() - slot.process.startedAt;
     slot.process = undefined;
     this.#events.onExit(index, reason, this.#draining);
     if (this.#draining) {
