@@ -106,6 +106,11 @@ export class Listeners {
     this.#open.clear();
   }
 
+  /** Connections whose first bytes or handshake are still under way. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
   /** Cuts connections whose first bytes or handshake are still under way. */
   destroyPending(): void {
     for (const socket of this.#pending) socket.destroy();

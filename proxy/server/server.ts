@@ -45,6 +45,8 @@ export class Server implements ServerContext {
   readonly limits: Limits;
   readonly deadlines = new Deadlines();
   draining = false;
+  /** Of a monotonic clock: until then a drain waits for who has nothing under way. */
+  #idleUntil = 0;
   readonly #connections = new Set<Connection>();
   readonly #listeners: Listeners;
   readonly #service: Service;
@@ -181,6 +183,8 @@ export class Server implements ServerContext {
 
   opened(connection: Connection): void {
     this.#connections.add(connection);
+    // It hears what the others have heard, as soon as it is made.
+    if (this.draining) setImmediate(() => this.#connections.has(connection) && connection.drain(Math.max(0, this.#idleUntil - performance.now())));
   }
 
   closed(connection: Connection): void {
@@ -192,16 +196,22 @@ export class Server implements ServerContext {
     this.draining = true;
     this.#listeners.close();
     const idleMs = Math.min(DRAIN_IDLE_MS, graceMs / 2);
+    this.#idleUntil = performance.now() + idleMs;
     for (const connection of this.#connections) connection.drain(idleMs);
     this.#service.tunnels.drain(graceMs);
     const deadline = performance.now() + graceMs;
-    while ((this.#connections.size > 0 || this.#service.tunnels.size > 0) && performance.now() < deadline) {
+    while (this.#awaited(performance.now()) && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await this.close();
     // A socket tells of its end a turn or two later.
     for (let turn = 0; turn < CLOSING_TURNS && this.#connections.size + this.#service.tunnels.size > 0; turn++) await new Promise(setImmediate);
     return this.#service.cuts.count;
+  }
+
+  /** Something is open that a drain waits for. Whoever is still in its handshake may have a request, as an idle connection may. */
+  #awaited(now: number): boolean {
+    return this.#connections.size + this.#service.tunnels.size > 0 || (this.#listeners.pending > 0 && now < this.#idleUntil);
   }
 
   /** Cuts everything. */

@@ -87,7 +87,6 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     context.deadlines.set(this, limits.headTimeoutMs);
     this.#writer.write(settingsFrame([[SETTING.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams], [SETTING.MAX_HEADER_LIST_SIZE, limits.headBytes]]));
     this.#writer.number(FRAME.WINDOW_UPDATE, 0, windowBytes - DEFAULT_WINDOW);
-    if (context.draining) this.drain(0);
     socket.resume();
     if (early !== undefined) this.#read(early);
   }

@@ -1,10 +1,15 @@
-// A worker that drains, and WebSockets that come only then.
+// A worker that drains: WebSockets and connections that come to be only then, and what is cut at its end.
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import test from 'ava';
+import type { ExecutionContext } from 'ava';
 import { WebSocketServer } from 'ws';
 import { endpoint, simpleTable, startDataPlane } from '../../support/data-plane.ts';
+import { ask } from '../../support/https-client.ts';
+import { proxyV1 } from '../../support/proxy-header.ts';
 import { RawClient } from '../../support/raw-client.ts';
+import { startTlsPlane } from '../../support/tls-plane.ts';
 
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 /** RFC 6455 §5.5.1, with code 1001. */
@@ -63,6 +68,49 @@ test('what is cut at the end of a drain is logged as that, and not as if its cli
   ]);
   for (const client of [silent!, begun!, upload!, socket!]) client.destroy();
 });
+
+for (const [what, header, version] of [
+  ['a TLS handshake', '', '1.1'],
+  ['a TLS handshake for HTTP/2', '', '2'],
+  ['a PROXY protocol header and a TLS handshake', proxyV1({ address: '203.0.113.9', port: 4711, localPort: 443 }), '1.1'],
+] as const) {
+  test(`a connection that has ${what} before it when the drain begins gets its answer, with nothing else open`, async (t) => {
+    const plane = await startTlsPlane(t, { hosts: { 'a.test': {} }, listener: { proxyProtocol: header !== '' } });
+    const socket = await opened(t, plane.httpsPort);
+    const startedAt = performance.now();
+    const drained = plane.server.drain(4_000);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    if (socket.destroyed) return t.fail('it was cut');
+    socket.write(header);
+    t.is((await ask(plane.httpsPort, 'a.test', { socket, version })).status, 200);
+    await drained;
+    t.true(performance.now() - startedAt < 3_500, 'it is the last answer');
+  });
+}
+
+test('a connection that says nothing holds a drain up for no longer than one that is idle, whether it was to say a header, a hello or a request', async (t) => {
+  for (const listener of [{}, { proxyProtocol: true }]) {
+    const plane = await startTlsPlane(t, { hosts: { 'a.test': {} }, listener, httpListener: listener });
+    await opened(t, plane.httpsPort);
+    const late = await opened(t, plane.port);
+    const startedAt = performance.now();
+    const drained = plane.server.drain(5_000);
+    if ('proxyProtocol' in listener) late.write(proxyV1({ address: '203.0.113.9', port: 4711, localPort: 80 }));
+    await drained;
+    const elapsed = performance.now() - startedAt;
+    t.true(elapsed > 2_400 && elapsed < 4_600, `${elapsed} ms`);
+  }
+});
+
+/** A connection that the server has accepted, and on which nothing was said. */
+async function opened(t: ExecutionContext, port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => undefined);
+  await new Promise((resolve) => socket.once('connect', resolve));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  return socket;
+}
 
 async function until(look: () => boolean): Promise<void> {
   for (const deadline = performance.now() + 5_000; !look(); await new Promise((resolve) => setTimeout(resolve, 5))) {
