@@ -233,7 +233,10 @@ class WebSocketTunnel implements Tunnel {
       this.#fromClient.push(early);
       upstream.write(early);
     }
+    // It writes the head as text and names no encoding; a field value is octets, one for each character.
+    this.#client.setDefaultEncoding('latin1');
     join(response, upstream, head);
+    this.#client.setDefaultEncoding('utf8');
     const upstreamTaking = new Taking(upstream, this.#request.timeouts.sendIdleMs, { stalled: ignore, expired: () => this.destroy(failure('StreamIdleTimeout')) });
     this.#upstreamTaking = upstreamTaking;
     // After `join`, so that a chunk has been passed on when it is counted.

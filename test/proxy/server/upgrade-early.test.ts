@@ -1,4 +1,4 @@
-// What clients do between their upgrade and its answer: they speak already, or they leave.
+// Upgrades until their answer: what clients do meanwhile (they speak already, or they leave), and the fields of both.
 import { once } from 'node:events';
 import net from 'node:net';
 import test from 'ava';
@@ -143,4 +143,16 @@ test('a WebSocket that is told to go before its answer has what its client said 
   t.true(answer.startsWith('HTTP/1.1 101 ') && answer.endsWith('\r\n\r\n\u0088\u0002\u0003\u00e9'), answer);
   client.destroy();
   await drained;
+});
+
+test('field values of an upgrade and of its answer keep their octets, whatever these are', async (t) => {
+  const octets = Buffer.from(Array.from({ length: 0x80 }, (_, nth) => 0x80 + nth)).toString('latin1');
+  const { plane, raws } = await planeOf(t, [(_request, socket) => void socket.write(`${SWITCH.slice(0, -2)}Set-Cookie: a=${octets}\r\n\r\n\u0081\u0003\u00e2\u0082\u00ac`, 'latin1')]);
+  const client = await connect(t, plane.port);
+  const received: Buffer[] = [];
+  listen(client, received);
+  client.write(`${UPGRADE.slice(0, -2)}X-Octets: ${octets}\r\n\r\n`, 'latin1');
+  await until(() => Buffer.concat(received).includes('\u20ac'));
+  t.is(raws[0]!.requests[0]!.headers.find(([name]) => name === 'X-Octets')?.[1], octets);
+  t.true(Buffer.concat(received).toString('latin1').includes(`Set-Cookie: a=${octets}\r\n`));
 });
