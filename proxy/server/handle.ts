@@ -96,14 +96,13 @@ class RequestLife implements ForwardingHost {
       const result = filter.onRequest?.(this.#exchange);
       if (result === undefined) continue;
       if (result instanceof Promise) {
-        result.then(
-          (reply) => {
+        result
+          .then((reply) => {
             if (this.#over) return;
             if (reply === undefined) this.#filterRequest();
             else this.reply(reply);
-          },
-          (error: unknown) => this.#broken(error),
-        );
+          })
+          .catch((error: unknown) => this.#broken(error));
         return;
       }
       this.reply(result);
@@ -151,9 +150,14 @@ class RequestLife implements ForwardingHost {
     for (let i = this.#filtersRun - 1; i >= 0; i--) filters[i]?.onResponse?.(exchange);
   }
 
-  filtered(headers: RawHeaders): RawHeaders {
-    if (this.#filtersRun > 0) this.#filterResponse(headers);
-    return headers;
+  filtered(headers: RawHeaders): RawHeaders | undefined {
+    try {
+      if (this.#filtersRun > 0) this.#filterResponse(headers);
+      return headers;
+    } catch (error) {
+      reportBug(error);
+      return undefined;
+    }
   }
 
   ended(trailers: RawHeaders): void {
@@ -197,7 +201,12 @@ class RequestLife implements ForwardingHost {
     if (this.#filtersRun > 0) {
       const headers = [...reply.headers];
       this.#exchange.status = reply.status;
-      this.#filterResponse(headers);
+      try {
+        this.#filterResponse(headers);
+      } catch (error) {
+        this.#broken(error);
+        return;
+      }
       this.#exchange.responseHeaders = undefined;
       sendReply(this.#exchange, { ...reply, headers });
     } else {
@@ -250,7 +259,13 @@ class RequestLife implements ForwardingHost {
     const { cuts } = this.#service;
     if (cuts.begun && (exchange.reason !== '' || exchange.status === 101)) this.#cut(cuts);
     const filters = this.#compiled?.filters ?? [];
-    for (let i = 0; i < this.#filtersRun; i++) filters[i]?.onEnd?.(exchange);
+    for (let i = 0; i < this.#filtersRun; i++) {
+      try {
+        filters[i]?.onEnd?.(exchange);
+      } catch (error) {
+        reportBug(error);
+      }
+    }
     const elapsed = performance.now() - exchange.startedAt;
     for (const observer of this.#service.observers) observer.observeExchange(exchange, bytesIn, bytesOut, elapsed);
   }

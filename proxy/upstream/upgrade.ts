@@ -37,9 +37,9 @@ export interface TunnelRequest {
 export interface TunnelEvents {
   /**
    * The endpoint's answer: `switched` with 101, else a refusal that is relayed with its body. Returns the headers that go
-   * to the client; connection and framing fields are added by the tunnel.
+   * to the client; connection and framing fields are added by the tunnel. Undefined: it must not go there, and `onError` follows.
    */
-  onHead(status: number, headers: RawHeaders, switched: boolean): RawHeaders;
+  onHead(status: number, headers: RawHeaders, switched: boolean): RawHeaders | undefined;
   /** The client takes nothing of what there is for it, or takes something again. */
   onStalled(yes: boolean): void;
   /**
@@ -223,9 +223,15 @@ class WebSocketTunnel implements Tunnel {
       return;
     }
     this.#answer.clear();
+    const fields = this.#events.onHead(101, response.rawHeaders, true);
+    if (fields === undefined) {
+      upstream.destroy();
+      this.#fail(failure('InternalError'));
+      return;
+    }
     this.#headSeen = true;
     this.#upstream = upstream;
-    response.headers = switchHeaders(this.#events.onHead(101, response.rawHeaders, true));
+    response.headers = switchHeaders(fields);
     this.#linger.clear();
     const early = this.#takeEarly();
     if (early.length > 0) {
@@ -274,12 +280,16 @@ class WebSocketTunnel implements Tunnel {
   #refused(response: IncomingMessage): void {
     if (this.#over) return;
     this.#answer.clear();
+    const headers = this.#events.onHead(response.statusCode ?? 502, response.rawHeaders, false);
+    if (headers === undefined) {
+      this.#fail(failure('InternalError'));
+      return;
+    }
     this.#headSeen = true;
     this.#linger.clear();
     // What the client sent for the other protocol is dropped: unread, it would turn the end into a reset.
     this.#takeEarly();
     this.#client.resume();
-    const headers = this.#events.onHead(response.statusCode ?? 502, response.rawHeaders, false);
     relayRefusal(response, headers, this.#client, this.#clientTaking, this.#request.timeouts.readIdleMs, (bytes, error) => {
       this.#bytesOut = bytes;
       if (error !== undefined) this.destroy(error);

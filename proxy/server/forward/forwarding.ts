@@ -49,7 +49,7 @@ export interface ForwardingHost {
   tunnelled(): void;
   tunnelEnded(bytesIn: number, bytesOut: number): void;
   /** Header fields as response filters want them. */
-  filtered(headers: RawHeaders): RawHeaders;
+  filtered(headers: RawHeaders): RawHeaders | undefined;
 }
 
 /** Interim responses of one request; an endpoint that sends more is broken. */

@@ -65,8 +65,8 @@ export interface TunnelHost {
   readonly tunnels: Tunnels;
   /** The try that follows one that failed; undefined: the failure stands. */
   next(failed: Try, error: ProxyError): Try | undefined;
-  /** The fields of the answer as response filters want them. */
-  head(headers: RawHeaders): RawHeaders;
+  /** The fields of the answer as response filters want them; undefined: one of them failed. */
+  head(headers: RawHeaders): RawHeaders | undefined;
   /** It is over: `bytesIn` from the client, `bytesOut` to it. */
   finished(bytesIn: number, bytesOut: number): void;
 }
@@ -109,7 +109,7 @@ export class Tunnel implements TunnelEvents, Stalling {
     this.#tunnel?.destroy();
   }
 
-  onHead(status: number, rawHeaders: RawHeaders, switched: boolean): RawHeaders {
+  onHead(status: number, rawHeaders: RawHeaders, switched: boolean): RawHeaders | undefined {
     this.#try.answered(status);
     this.#exchange.status = status;
     return this.#host.head(switched ? rawHeaders : responseFields(rawHeaders));
