@@ -161,7 +161,7 @@ export class Server implements ServerContext {
 
   serve(exchange: Exchange, listener: string): void {
     if (this.#overload.refuses()) return this.#refuse(exchange, OVERLOAD);
-    const reply = this.#specialHosts.asking ? misdirected(exchange, listener, this.#service.table) : undefined;
+    const reply = this.#specialHosts.unshared ? misdirected(exchange, listener, this.#service.table) : undefined;
     if (reply === undefined) serve(exchange, listener, this.#service);
     else this.#refuse(exchange, reply);
   }
