@@ -1,6 +1,7 @@
 // Paths that are one route's as they are written, and another one's as an endpoint may read them: whichever of the two is a gate,
-// the other way would lead past it. The data plane and explain ask this one function.
+// the other way would lead past it. Routes that do the same are no gate to each other. The data plane and explain ask this one function.
 import type { Request } from '../http/exchange.ts';
+import type { Route } from '../table/route.ts';
 import type { CompiledRoute, RoutingTable } from './compile.ts';
 import type { MatchInput } from './conditions.ts';
 
@@ -16,7 +17,16 @@ export function ambiguity(table: RoutingTable, listener: string, request: MatchI
   if (request.otherPaths.length === 0 || written.route.match.path.type === 'Exact') return undefined;
   for (const path of request.otherPaths) {
     const compiled = table.match(listener, { ...request, path });
-    if (compiled !== written) return { path, compiled };
+    if (compiled !== written && (compiled === undefined || !doTheSame(compiled.route, written.route))) return { path, compiled };
   }
   return undefined;
+}
+
+/** But for the path that a session's cookie comes back to: `/orders;jsessionid=1` is the same application's as `/orders`, if both rules say so. */
+function doTheSame(a: Route, b: Route): boolean {
+  return whatIsDone(a) === whatIsDone(b);
+}
+
+function whatIsDone({ filters, action }: Route): string {
+  return JSON.stringify([filters, { ...action, sessionPath: '' }]);
 }

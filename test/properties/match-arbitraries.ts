@@ -55,9 +55,9 @@ function spelled(text: string, between: readonly string[]): string {
 
 export const askedPath = fc.tuple(pathText, separators).map(([text, between]) => spelled(text, between));
 
-/** A host of a table that is open at its root, and a path made of one of its routes'. */
+/** A host of a table that is open at its root, and a path made of one of its routes'. Some of the routes do the same. */
 export const aimedTables = fc.tuple(tables, fc.nat(), fc.nat(), fc.constantFrom('', '/a', '/b/a', '/'), separators).map(([{ virtualHosts }, at, which, tail, between]) => {
-  const list = Object.values(virtualHosts).map((each): VirtualHost => ({ ...each, routes: [...each.routes, { ...(each.routes[0] as Route), name: 'root', match: ROOT }] }));
+  const list = Object.values(virtualHosts).map((each): VirtualHost => ({ ...each, routes: [...each.routes, { ...(each.routes[0] as Route), name: 'root', match: ROOT }].map((one, nth) => ({ ...one, action: { type: 'Respond', status: 200, body: String(nth % 3), reason: '' } })) }));
   const aimedAt = list[at % list.length] as VirtualHost;
   const { value } = (aimedAt.routes[which % aimedAt.routes.length] as Route).match.path;
   return { hosts: sections(list), hostname: aimedAt.hostname.replace('*', 'w'), raw: spelled(`${value}${tail}`, between) };

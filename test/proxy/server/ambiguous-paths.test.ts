@@ -23,7 +23,7 @@ test.before(async () => {
     virtualHosts: {
       'http/shop.test': virtualHost('shop.test', [
         { ...exact, match: { ...exact.match, path: { type: 'Exact', value: '/v1;beta' } } },
-        denied('/admin'), denied('/v1'), route('/api', 'test/web:80'), route('/', 'test/web:80'),
+        denied('/admin'), denied('/v1'), route('/api', 'test/web:80', { timeouts: { readIdleMs: 1_000 } }), route('/orders', 'test/web:80'), route('/', 'test/web:80'),
       ]),
     },
     clusters: { 'test/web:80': cluster('test/web:80') },
@@ -53,6 +53,17 @@ for (const target of PAST_THE_GATE) {
     client.destroy();
   });
 }
+
+test('a path that only leads to another route with the same application and settings is no way past anything', async (t) => {
+  for (const target of ['/orders;jsessionid=1', '/orders%2F7']) {
+    const client = await RawClient.connect(proxy.port);
+    client.write(`GET ${target} HTTP/1.1\r\nHost: shop.test\r\n\r\n`);
+    const [message] = await client.responses(1);
+    t.is(message && statusOf(message), 200);
+    t.is(received(target), 1);
+    client.destroy();
+  }
+});
 
 test('a WebSocket is no way past the gate', async (t) => {
   const client = await RawClient.connect(proxy.port);
