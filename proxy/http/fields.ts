@@ -1,7 +1,7 @@
 // Header fields as the data path carries them: one flat list `[name, value, name, value, …]`, order, case and repeats as
 // received. Every `name` argument here is lower-case. Names are compared without making lower-case copies.
 import type { RawHeaders } from './exchange.ts';
-import { isFieldValue, isToken } from './syntax.ts';
+import { isFieldValue, isToken, withoutBlanks } from './syntax.ts';
 
 /** Case-insensitive (ASCII) comparison of a received name with a lower-case one. */
 export function sameName(seen: string, name: string): boolean {
@@ -89,7 +89,7 @@ function removeAfter(headers: RawHeaders, start: number, name: string): void {
 export function listTokens(value: string): string[] {
   const tokens: string[] = [];
   for (const part of value.split(',')) {
-    const token = part.trim();
+    const token = withoutBlanks(part);
     if (isToken(token)) tokens.push(token.toLowerCase());
   }
   return tokens;

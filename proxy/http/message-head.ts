@@ -2,7 +2,7 @@
 // that they mean. Used for requests and responses alike, so that both sides have one idea of where a message ends.
 // The result is one object per reader that is overwritten by the next parse: take what you need before parsing again.
 import type { RawHeaders } from './exchange.ts';
-import { FIELD_VALUE, TCHAR } from './syntax.ts';
+import { FIELD_VALUE, TCHAR, withoutBlanks } from './syntax.ts';
 
 /** Why a head was refused: the status to answer (for a request) and a sentence fragment for the log. */
 export interface HeadError {
@@ -154,7 +154,7 @@ function noteConnection(value: string, into: HeadFields): void {
   let start = 0;
   for (let at = 0; at <= value.length; at++) {
     if (at < value.length && value.charCodeAt(at) !== COMMA) continue;
-    const option = value.substring(start, at).trim().toLowerCase();
+    const option = withoutBlanks(value.substring(start, at)).toLowerCase();
     if (option === 'close') into.close = true;
     else if (option === 'keep-alive') into.keepAlive = true;
     else if (option === 'upgrade') into.connectionUpgrade = true;

@@ -43,3 +43,16 @@ export function isFieldValue(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (FIELD_VALUE[text.charCodeAt(i)] !== 1) return false;
   return true;
 }
+
+/** Without SP and HTAB at its ends (RFC 9110 §5.6.3 OWS). `trim` takes off more, such as the octet 0xA0, which is part of a value. */
+export function withoutBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.substring(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}

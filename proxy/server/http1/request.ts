@@ -3,6 +3,7 @@
 import { parseAuthority } from '../../http/authority.ts';
 import type { Request } from '../../http/exchange.ts';
 import type { RequestHead } from '../../http/message-head.ts';
+import { withoutBlanks } from '../../http/syntax.ts';
 import { parseTarget } from '../../http/target.ts';
 import type { Limits } from '../limits.ts';
 
@@ -54,7 +55,7 @@ export function readRequest(head: RequestHead): ReadRequest {
 
 /** The one protocol that is served, with the one method it takes (RFC 6455 §4.1); anything else is passed over, and the request served as a plain one (RFC 9110 §7.8). */
 function servedProtocol(value: string, method: string): string | undefined {
-  const protocol = value.trim().toLowerCase();
+  const protocol = withoutBlanks(value).toLowerCase();
   return protocol === 'websocket' && method === 'GET' ? protocol : undefined;
 }
 

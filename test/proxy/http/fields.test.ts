@@ -43,6 +43,7 @@ test('setting leaves one field, where the first one stood', (t) => {
 
 test('a list of tokens has no blanks, no empty elements and no upper case', (t) => {
   t.deepEqual(listTokens(' Close ,, keep-alive,\tX-Y,a b,"q"'), ['close', 'keep-alive', 'x-y']);
+  t.deepEqual(listTokens('\u00a0close, keep-alive\u00a0'), [], 'an octet that is no blank in HTTP');
   t.true(hasToken(['Connection', 'keep-alive', 'connection', 'foo, Upgrade'], 'connection', 'upgrade'));
   t.false(hasToken(['Connection', 'upgraded'], 'connection', 'upgrade'));
 });

@@ -194,3 +194,9 @@ test.serial('what was refused is in the log with its reason', async (t) => {
   t.is(statusOf(message), 400);
   t.is(proxy.log.at(-1)?.reason, 'DownstreamProtocolError');
 });
+
+test('a blank of other alphabets in Connection makes no keep-alive of it', async (t) => {
+  const { client } = await exchangeRaw(proxy.port, Buffer.from('GET / HTTP/1.0\r\nHost: a\r\nConnection:\u00a0keep-alive\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\n\r\n', 'latin1'));
+  t.is((await client.end()).toString('latin1').match(/HTTP\/1\.1 /g)?.length, 1);
+  client.destroy();
+});
