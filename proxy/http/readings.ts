@@ -1,12 +1,13 @@
 // What else an endpoint may take a path for. `%2F`, `%5C` and `;` stay in a canonical path, because they mean something to many
 // applications; others decode the path before they look where it leads (Go's ServeMux, WSGI, and nginx itself), take `\` for `/`, or cut
 // parameters off its segments (Tomcat), before or after. Match and endpoint may then speak of two places.
-const NONE: readonly string[] = [];
+/** Of an ordinary path. */
+export const NO_READINGS: readonly string[] = [];
 const TAKEN_APART = /;|%(?:2F|5C|3B)/;
 
 /** Canonical but for `;`, without the path itself; undefined: some reading has dot segments. Ordinary paths have no other readings. */
 export function otherReadings(path: string): readonly string[] | undefined {
-  if (!TAKEN_APART.test(path)) return NONE;
+  if (!TAKEN_APART.test(path)) return NO_READINGS;
   const decoded = decodedSlashes(path);
   const folded = withoutParameters(decoded);
   if (folded.split('/').some((name) => name === '.' || name === '..')) return undefined;

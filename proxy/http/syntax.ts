@@ -53,6 +53,7 @@ export function withoutBlanks(text: string): string {
   return text.substring(start, end);
 }
 
-function isBlank(code: number): boolean {
+/** SP or HTAB. */
+export function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }

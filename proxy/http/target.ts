@@ -12,7 +12,7 @@
 // the path for, if it decodes `%2F` or drops parameters (readings.ts), comes along, and must lead to the same route (match/ambiguity.ts):
 // so it never sees a path that leads elsewhere than the one that was authorised.
 import { parseAuthority } from './authority.ts';
-import { otherReadings } from './readings.ts';
+import { NO_READINGS, otherReadings } from './readings.ts';
 import { PATH_PLAIN, hexValue } from './syntax.ts';
 
 export interface Target {
@@ -56,14 +56,13 @@ const ABOVE_ROOT = refuse('a path that leads above the root');
 const HIDDEN_DOTS = refuse('a path with hidden dot segments');
 const NO_SLASH = refuse('a path that does not begin with a slash');
 
-const NONE: readonly string[] = [];
-const ASTERISK: Target = { form: 'asterisk', target: '*', path: '*', otherPaths: NONE, query: '', authority: undefined };
+const ASTERISK: Target = { form: 'asterisk', target: '*', path: '*', otherPaths: NO_READINGS, query: '', authority: undefined };
 
 /** Reads a request target as it stood in the request line or in `:path`. */
 export function parseTarget(text: string, method: string): Target | TargetError {
   if (method === 'CONNECT') {
     const authority = parseAuthority(text);
-    return authority?.port === undefined ? BAD_AUTHORITY : { form: 'authority', target: text, path: '', otherPaths: NONE, query: '', authority: text };
+    return authority?.port === undefined ? BAD_AUTHORITY : { form: 'authority', target: text, path: '', otherPaths: NO_READINGS, query: '', authority: text };
   }
   if (text.charCodeAt(0) === SLASH) return parseOrigin(text, undefined);
   if (text === '*') return method === 'OPTIONS' ? ASTERISK : BAD_FORM;
@@ -118,7 +117,7 @@ function parseOrigin(text: string, authority: string | undefined): Target | Targ
   const raw = pathEnd === length ? text : text.substring(0, pathEnd);
   const query = pathEnd === length ? '' : text.substring(pathEnd + 1);
   const form = authority === undefined ? 'origin' : 'absolute';
-  if (plain) return { form, target: text, path: raw, otherPaths: NONE, query, authority };
+  if (plain) return { form, target: text, path: raw, otherPaths: NO_READINGS, query, authority };
   const normal = normalize(raw);
   if ('status' in normal) return normal;
   const target = normal.resolved ? normal.path + text.substring(pathEnd) : text;

@@ -1,6 +1,6 @@
 // Which fields may stand in a message of HTTP/2 (RFC 9113 §8.2), whoever sends it.
 import type { RawHeaders } from '../http/exchange.ts';
-import { TCHAR, isFieldValue } from '../http/syntax.ts';
+import { TCHAR, isBlank, isFieldValue } from '../http/syntax.ts';
 
 /** True: fields without pseudo-header fields, each as HTTP/2 allows it. */
 export function areFields(fields: RawHeaders): boolean {
@@ -41,8 +41,4 @@ export function isLowerToken(name: string): boolean {
 /** A field value without blanks at its ends. */
 export function isWholeValue(value: string): boolean {
   return isFieldValue(value) && !isBlank(value.charCodeAt(0)) && !isBlank(value.charCodeAt(value.length - 1));
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }

@@ -14,7 +14,7 @@ export interface Ambiguity {
 
 /** `written`: what `RoutingTable.match` gives. A path that an Exact route spells out is meant as it stands, and may be no other route's. */
 export function ambiguity(table: RoutingTable, listener: string, request: MatchInput & Pick<Request, 'otherPaths'>, written: CompiledRoute): Ambiguity | undefined {
-  if (request.otherPaths.length === 0 || written.route.match.path.type === 'Exact') return undefined;
+  if (written.route.match.path.type === 'Exact') return undefined;
   for (const path of request.otherPaths) {
     const compiled = table.match(listener, { ...request, path });
     if (compiled !== written && (compiled === undefined || !doTheSame(compiled.route, written.route))) return { path, compiled };
