@@ -4,7 +4,7 @@ import http2 from 'node:http2';
 import test from 'ava';
 import { cluster, endpoint, route, startDataPlane, virtualHost } from '../../support/data-plane.ts';
 import type { DataPlane } from '../../support/data-plane.ts';
-import { RawClient, statusOf } from '../../support/raw-client.ts';
+import { RawClient, exchangeRaw, statusOf } from '../../support/raw-client.ts';
 import { startRecordingEndpoint } from '../../support/recording-endpoint.ts';
 import type { RecordingEndpoint } from '../../support/recording-endpoint.ts';
 import type { Route } from '../../../proxy/table/route.ts';
@@ -40,15 +40,17 @@ function received(target: string): number {
   return backend.requests().filter(({ startLine }) => startLine.split(' ')[1] === target).length;
 }
 
+function ask(target: string): ReturnType<typeof exchangeRaw> {
+  return exchangeRaw(proxy.port, `GET ${target} HTTP/1.1\r\nHost: shop.test\r\n\r\n`);
+}
+
 const PAST_THE_GATE = ['/admin%2Fx', '/admin%2fx', '/%2Fadmin/x', '/admin;x', '/admin%3Bx', '/;/admin/x', '/;v=1/admin', '/admin%5Cx', '/%5cadmin', '/%61dmin%2fx', '/admin;x%2Fy', '/a/../admin;x', '/api%2Fx', '/api;v=1/x'];
 
 for (const target of PAST_THE_GATE) {
   test(`${target} is another route's path once it is decoded or cut at its parameters, and is refused`, async (t) => {
-    const client = await RawClient.connect(proxy.port);
-    client.write(`GET ${target} HTTP/1.1\r\nHost: shop.test\r\n\r\n`);
-    const [message] = await client.responses(1);
-    t.is(message && statusOf(message), 400);
-    t.regex(message?.body.toString() ?? '', /^400 Bad Request\nAmbiguousPath: .*another route/);
+    const { message, client } = await ask(target);
+    t.is(statusOf(message), 400);
+    t.regex(message.body.toString(), /^400 Bad Request\nAmbiguousPath: .*another route/);
     t.is(received(target), 0);
     client.destroy();
   });
@@ -56,10 +58,8 @@ for (const target of PAST_THE_GATE) {
 
 test('a path that only leads to another route with the same application and settings is no way past anything', async (t) => {
   for (const target of ['/orders;jsessionid=1', '/orders%2F7']) {
-    const client = await RawClient.connect(proxy.port);
-    client.write(`GET ${target} HTTP/1.1\r\nHost: shop.test\r\n\r\n`);
-    const [message] = await client.responses(1);
-    t.is(message && statusOf(message), 200);
+    const { message, client } = await ask(target);
+    t.is(statusOf(message), 200);
     t.is(received(target), 1);
     client.destroy();
   }
@@ -87,10 +87,8 @@ test('nor is HTTP/2', async (t) => {
 
 for (const target of ['/api/v4/projects/group%2Fproject', '/api/files/a%5Cb', '/api/orders;v=1/items', '/jobs;jsessionid=1', '/a%3Bb', '/administrator;x', '/v1;beta']) {
   test(`${target} goes on to its endpoint as it was sent: all that it can be read as is the same route's`, async (t) => {
-    const client = await RawClient.connect(proxy.port);
-    client.write(`GET ${target} HTTP/1.1\r\nHost: shop.test\r\n\r\n`);
-    const [message] = await client.responses(1);
-    t.is(message && statusOf(message), 200);
+    const { message, client } = await ask(target);
+    t.is(statusOf(message), 200);
     t.is(received(target), 1);
     client.destroy();
   });
