@@ -6,9 +6,10 @@ import type { Problem } from '../../model/problem.ts';
 import { seen } from '../../model/seen.ts';
 import type { Translation } from '../../model/translation.ts';
 import { annotationOrigin, PREFIXES, readingOf } from './annotations.ts';
+import { formerlyProtected } from './former.ts';
 import { onEveryRoute } from './group.ts';
 import { GROUPS, SUPPORTED } from './groups.ts';
-import { ALIASES, KNOWN_ANNOTATIONS } from './known.ts';
+import { ALIASES, FALSE, KNOWN_ANNOTATIONS } from './known.ts';
 
 /** `translation` is that of the same Ingress without annotations. */
 export function annotate(ingress: Ingress, translation: Translation): Translation {
@@ -46,22 +47,22 @@ function unreadAnnotations(ingress: Ingress): Problem[] {
 function unreadAnnotation(ingress: Ingress, key: string, name: string, value: string): Problem {
   const known = KNOWN_ANNOTATIONS.get(ALIASES.get(name) ?? name);
   const origin = annotationOrigin(ingress, key);
-  if (known === undefined) {
-    return { severity: 'warning', reason: 'UnknownAnnotation', origin, message: `there is no annotation ${seen(key)}`, effect: 'ValueIgnored' };
-  }
   // Blanks are no number: ingress-nginx refuses the Ingress, and serves it without limit for `0` and nothing alone.
-  const trimmed = value.trim() === '' && known.raw === true ? value : value.trim();
-  if (known.protects !== undefined && !known.protects.includes(trimmed)) {
+  const trimmed = value.trim() === '' && (known === undefined || known.raw === true) ? value : value.trim();
+  if (known === undefined ? formerlyProtected(name, trimmed) : known.protects?.(trimmed) === true) {
     return {
       severity: 'error',
       reason: 'UnsupportedProtectiveAnnotation',
       origin,
-      message: `${name} is not supported, and it restricts access: the routes of this Ingress answer 503 instead of being open`,
+      message: `${name} is not supported, and it ${name.endsWith('-snippet') ? 'may restrict' : 'restricts'} access: the routes of this Ingress answer 503 instead of being open`,
       hint: 'remove the annotation if the routes may be open',
       effect: 'RouteDenied',
     };
   }
-  if (known.notAlone === true && !['false', ''].includes(value)) {
+  if (known === undefined) {
+    return { severity: 'warning', reason: 'UnknownAnnotation', origin, message: `there is no annotation ${seen(key)}`, effect: 'ValueIgnored' };
+  }
+  if (known.notAlone === true && value !== '' && !FALSE.includes(value)) {
     return {
       severity: 'error',
       reason: 'UnsupportedAnnotation',

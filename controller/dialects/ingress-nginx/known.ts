@@ -6,52 +6,64 @@ export interface KnownAnnotation {
   readonly risk: 'Low' | 'Medium' | 'High' | 'Critical';
   /**
    * Present: it keeps somebody out (a client, or an endpoint that is not who it says), so while no group reads it the routes of its
-   * Ingress are denied instead of left open. Lists the values that protect nothing anyway; where the empty value is not among them, ingress-nginx denies on
-   * it as well. In one that is read, blanks are a bad value and not an empty one.
+   * Ingress are denied instead of left open. False for values that protect nothing; where it is true for the empty one, ingress-nginx denies on that as
+   * well. In one that is read, blanks are a bad value and not an empty one.
    */
-  readonly protects?: readonly string[];
+  readonly protects?: (value: string) => boolean;
   /** A boolean or a number: ingress-nginx reads the value as it is, where it trims others. */
   readonly raw?: true;
   /** Its Ingress is meant to stand behind another one: on its own it would take that one's traffic. */
   readonly notAlone?: true;
 }
 
-const NOTHING = [''];
-const FALSE = ['', '0', 'f', 'F', 'FALSE', 'false', 'False'];
-const ZERO = ['', '0'];
+/** As Go reads a boolean. */
+export const FALSE: readonly string[] = ['0', 'f', 'F', 'FALSE', 'false', 'False'];
+
+/** A value protects unless it is one of these. */
+export const unless = (...values: readonly string[]) => (value: string): boolean => !values.includes(value);
+const ALWAYS = unless();
+export const IF_SAID = unless('');
+const IF_TRUE = unless('', ...FALSE);
+export const IF_NUMBER = unless('', '0');
+
+/** Every client is in the list that cert-manager writes on the Ingresses of its HTTP-01 challenges, lest they inherit a narrower one. */
+function narrows(value: string): boolean {
+  const items = new Set(value.split(',').map((item) => item.trim()));
+  return items.size !== 2 || !items.has('0.0.0.0/0') || !items.has('::/0');
+}
 
 /** Without prefix. */
 export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<string, KnownAnnotation>([
   ['affinity', { risk: 'Low' }],
   ['affinity-canary-behavior', { risk: 'Low' }],
   ['affinity-mode', { risk: 'Medium' }],
-  ['allowlist-source-range', { risk: 'Medium', protects: [] }],
+  ['allowlist-source-range', { risk: 'Medium', protects: narrows }],
   ['app-root', { risk: 'Medium' }],
-  ['auth-always-set-cookie', { risk: 'Low', raw: true, protects: FALSE }],
-  ['auth-cache-duration', { risk: 'Medium', protects: NOTHING }],
-  ['auth-cache-key', { risk: 'Medium', protects: NOTHING }],
-  ['auth-keepalive', { risk: 'Low', raw: true, protects: NOTHING }],
-  ['auth-keepalive-requests', { risk: 'Low', raw: true, protects: NOTHING }],
-  ['auth-keepalive-share-vars', { risk: 'Low', raw: true, protects: FALSE }],
-  ['auth-keepalive-timeout', { risk: 'Low', raw: true, protects: NOTHING }],
-  ['auth-method', { risk: 'Low', protects: NOTHING }],
-  ['auth-proxy-set-headers', { risk: 'Medium', protects: NOTHING }],
-  ['auth-realm', { risk: 'Medium', protects: NOTHING }],
-  ['auth-request-redirect', { risk: 'Medium', protects: NOTHING }],
-  ['auth-response-headers', { risk: 'Medium', protects: NOTHING }],
-  ['auth-secret', { risk: 'Medium', protects: [] }],
-  ['auth-secret-type', { risk: 'Low', protects: NOTHING }],
-  ['auth-signin', { risk: 'High', protects: NOTHING }],
-  ['auth-signin-redirect-param', { risk: 'Medium', protects: NOTHING }],
-  ['auth-snippet', { risk: 'Critical', protects: NOTHING }],
-  ['auth-tls-error-page', { risk: 'High', protects: NOTHING }],
-  ['auth-tls-match-cn', { risk: 'High', protects: NOTHING }],
-  ['auth-tls-pass-certificate-to-upstream', { risk: 'Low', raw: true, protects: FALSE }],
-  ['auth-tls-secret', { risk: 'Medium', protects: NOTHING }],
-  ['auth-tls-verify-client', { risk: 'Medium', protects: ['', 'off'] }],
-  ['auth-tls-verify-depth', { risk: 'Low', raw: true, protects: NOTHING }],
-  ['auth-type', { risk: 'Low', protects: NOTHING }],
-  ['auth-url', { risk: 'High', protects: NOTHING }],
+  ['auth-always-set-cookie', { risk: 'Low', raw: true, protects: IF_TRUE }],
+  ['auth-cache-duration', { risk: 'Medium', protects: IF_SAID }],
+  ['auth-cache-key', { risk: 'Medium', protects: IF_SAID }],
+  ['auth-keepalive', { risk: 'Low', raw: true, protects: IF_SAID }],
+  ['auth-keepalive-requests', { risk: 'Low', raw: true, protects: IF_SAID }],
+  ['auth-keepalive-share-vars', { risk: 'Low', raw: true, protects: IF_TRUE }],
+  ['auth-keepalive-timeout', { risk: 'Low', raw: true, protects: IF_SAID }],
+  ['auth-method', { risk: 'Low', protects: IF_SAID }],
+  ['auth-proxy-set-headers', { risk: 'Medium', protects: IF_SAID }],
+  ['auth-realm', { risk: 'Medium', protects: IF_SAID }],
+  ['auth-request-redirect', { risk: 'Medium', protects: IF_SAID }],
+  ['auth-response-headers', { risk: 'Medium', protects: IF_SAID }],
+  ['auth-secret', { risk: 'Medium', protects: ALWAYS }],
+  ['auth-secret-type', { risk: 'Low', protects: IF_SAID }],
+  ['auth-signin', { risk: 'High', protects: IF_SAID }],
+  ['auth-signin-redirect-param', { risk: 'Medium', protects: IF_SAID }],
+  ['auth-snippet', { risk: 'Critical', protects: IF_SAID }],
+  ['auth-tls-error-page', { risk: 'High', protects: IF_SAID }],
+  ['auth-tls-match-cn', { risk: 'High', protects: IF_SAID }],
+  ['auth-tls-pass-certificate-to-upstream', { risk: 'Low', raw: true, protects: IF_TRUE }],
+  ['auth-tls-secret', { risk: 'Medium', protects: IF_SAID }],
+  ['auth-tls-verify-client', { risk: 'Medium', protects: unless('', 'off') }],
+  ['auth-tls-verify-depth', { risk: 'Low', raw: true, protects: IF_SAID }],
+  ['auth-type', { risk: 'Low', protects: IF_SAID }],
+  ['auth-url', { risk: 'High', protects: IF_SAID }],
   ['backend-protocol', { risk: 'Low' }],
   ['canary', { risk: 'Low', raw: true, notAlone: true }],
   ['canary-by-cookie', { risk: 'Medium' }],
@@ -61,7 +73,7 @@ export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<s
   ['canary-weight', { risk: 'Low', raw: true }],
   ['canary-weight-total', { risk: 'Low', raw: true }],
   ['client-body-buffer-size', { risk: 'Low' }],
-  ['configuration-snippet', { risk: 'Critical' }],
+  ['configuration-snippet', { risk: 'Critical', protects: IF_SAID }],
   ['connection-proxy-header', { risk: 'Low' }],
   ['cors-allow-credentials', { risk: 'Low', raw: true }],
   ['cors-allow-headers', { risk: 'Medium' }],
@@ -72,32 +84,32 @@ export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<s
   ['custom-headers', { risk: 'Medium' }],
   ['custom-http-errors', { risk: 'Low' }],
   ['default-backend', { risk: 'Low' }],
-  ['denylist-source-range', { risk: 'Medium', protects: [] }],
+  ['denylist-source-range', { risk: 'Medium', protects: ALWAYS }],
   ['disable-proxy-intercept-errors', { risk: 'Low', raw: true }],
   ['enable-access-log', { risk: 'Low', raw: true }],
   ['enable-cors', { risk: 'Low', raw: true }],
-  ['enable-global-auth', { risk: 'Low', raw: true }],
-  ['enable-modsecurity', { risk: 'Low', raw: true, protects: FALSE }],
+  ['enable-global-auth', { risk: 'Low', raw: true, protects: IF_TRUE }],
+  ['enable-modsecurity', { risk: 'Low', raw: true, protects: IF_TRUE }],
   ['enable-opentelemetry', { risk: 'Low', raw: true }],
-  ['enable-owasp-core-rules', { risk: 'Low', raw: true, protects: FALSE }],
+  ['enable-owasp-core-rules', { risk: 'Low', raw: true, protects: IF_TRUE }],
   ['enable-rewrite-log', { risk: 'Low', raw: true }],
   ['fastcgi-index', { risk: 'Medium' }],
   ['fastcgi-params-configmap', { risk: 'Medium' }],
   ['force-ssl-redirect', { risk: 'Medium', raw: true }],
   ['from-to-www-redirect', { risk: 'Low', raw: true }],
   ['http2-push-preload', { risk: 'Low', raw: true }],
-  ['limit-allowlist', { risk: 'Low', protects: NOTHING }],
-  ['limit-burst-multiplier', { risk: 'Low', raw: true, protects: NOTHING }],
-  ['limit-connections', { risk: 'Low', raw: true, protects: ZERO }],
-  ['limit-rate', { risk: 'Low', raw: true, protects: ZERO }],
-  ['limit-rate-after', { risk: 'Low', raw: true, protects: ZERO }],
-  ['limit-rpm', { risk: 'Low', raw: true, protects: ZERO }],
-  ['limit-rps', { risk: 'Low', raw: true, protects: ZERO }],
+  ['limit-allowlist', { risk: 'Low', protects: IF_SAID }],
+  ['limit-burst-multiplier', { risk: 'Low', raw: true, protects: IF_SAID }],
+  ['limit-connections', { risk: 'Low', raw: true, protects: IF_NUMBER }],
+  ['limit-rate', { risk: 'Low', raw: true, protects: IF_NUMBER }],
+  ['limit-rate-after', { risk: 'Low', raw: true, protects: IF_NUMBER }],
+  ['limit-rpm', { risk: 'Low', raw: true, protects: IF_NUMBER }],
+  ['limit-rps', { risk: 'Low', raw: true, protects: IF_NUMBER }],
   ['load-balance', { risk: 'Low' }],
   ['mirror-host', { risk: 'High' }],
   ['mirror-request-body', { risk: 'Low' }],
   ['mirror-target', { risk: 'High' }],
-  ['modsecurity-snippet', { risk: 'Critical' }],
+  ['modsecurity-snippet', { risk: 'Critical', protects: IF_SAID }],
   ['modsecurity-transaction-id', { risk: 'High' }],
   ['opentelemetry-operation-name', { risk: 'Medium' }],
   ['opentelemetry-trust-incoming-span', { risk: 'Low', raw: true }],
@@ -125,15 +137,15 @@ export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<s
   ['proxy-ssl-ciphers', { risk: 'Medium' }],
   ['proxy-ssl-name', { risk: 'High' }],
   ['proxy-ssl-protocols', { risk: 'Low' }],
-  ['proxy-ssl-secret', { risk: 'Medium', protects: NOTHING }],
+  ['proxy-ssl-secret', { risk: 'Medium', protects: IF_SAID }],
   ['proxy-ssl-server-name', { risk: 'Low' }],
-  ['proxy-ssl-verify', { risk: 'Low', protects: ['', 'off'] }],
+  ['proxy-ssl-verify', { risk: 'Low', protects: unless('', 'off') }],
   ['proxy-ssl-verify-depth', { risk: 'Low', raw: true }],
   ['relative-redirects', { risk: 'Low', raw: true }],
   ['rewrite-target', { risk: 'Medium' }],
-  ['satisfy', { risk: 'Low', protects: ['', 'all'] }],
+  ['satisfy', { risk: 'Low', protects: unless('', 'all') }],
   ['server-alias', { risk: 'High' }],
-  ['server-snippet', { risk: 'Critical' }],
+  ['server-snippet', { risk: 'Critical', protects: IF_SAID }],
   ['service-upstream', { risk: 'Low', raw: true }],
   ['session-cookie-change-on-failure', { risk: 'Low', raw: true }],
   ['session-cookie-conditional-samesite-none', { risk: 'Low', raw: true }],

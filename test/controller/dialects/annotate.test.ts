@@ -87,6 +87,17 @@ for (const [name, value] of [
   ['limit-rps', '10'],
   ['limit-connections', 'many'],
   ['enable-modsecurity', 'true'],
+  ['modsecurity-snippet', 'SecRule ARGS:x "@rx y" "deny"'],
+  ['configuration-snippet', 'deny all;'],
+  ['server-snippet', 'if ($http_x_token = "") { return 403; }'],
+  ['enable-global-auth', 'true'],
+  ['whitelist-source-range', '0.0.0.0/0'],
+  ['allowlist-source-range', '0.0.0.0/0,::/0,all'],
+  ['global-rate-limit', '100'],
+  ['global-rate-limit', ' '],
+  ['lua-resty-waf', 'active'],
+  ['lua-resty-waf', 'true'],
+  ['secure-verify-ca-secret', 'ca'],
 ] as const) {
   for (const prefix of ['nginx.ingress.kubernetes.io/', 'fairlead.dev/']) {
     test(`${prefix}${name}: "${value}" denies every route while nothing enforces it`, (t) => {
@@ -108,6 +119,11 @@ for (const [name, value] of [
   ['enable-modsecurity', 'false'],
   ['satisfy', 'all'],
   ['mirror-target', 'https://x'],
+  ['configuration-snippet', ' \n'],
+  ['enable-global-auth', 'false'],
+  // As cert-manager has it on the Ingresses of its challenges.
+  ['whitelist-source-range', '0.0.0.0/0,::/0'],
+  ['allowlist-source-range', ' ::/0 , 0.0.0.0/0 '],
 ] as const) {
   test(`${name}: "${value}" protects nothing, so that leaving it out is only told`, (t) => {
     const translation = annotated({ [nginx(name)]: value });
@@ -120,7 +136,16 @@ test('a canary never takes the traffic of the Ingress that it stands behind', (t
   const translation = annotated({ [nginx('canary')]: 'true', [nginx('canary-weight')]: '10' });
   t.deepEqual(translation.hosts, []);
   t.deepEqual(reasons(translation), ['UnsupportedAnnotation ObjectRefused', 'UnsupportedAnnotation ValueIgnored']);
-  t.is(annotated({ [nginx('canary')]: 'false' }).hosts.length, 1);
+  t.deepEqual(annotated({ [nginx('canary')]: 'yes' }).hosts, []);
+  for (const no of ['false', 'False', 'FALSE', 'f', 'F', '0', '']) t.is(annotated({ [nginx('canary')]: no }).hosts.length, 1, no);
+});
+
+test('what once protected, and said that it does not, is only told', (t) => {
+  for (const [name, value] of [['global-rate-limit', '0'], ['lua-resty-waf', 'inactive'], ['lua-resty-waf', 'false'], ['session-cookie-hash', 'sha1']] as const) {
+    const translation = annotated({ [nginx(name)]: value });
+    t.is(first(translation).action.type, 'Forward');
+    t.deepEqual(reasons(translation), ['UnknownAnnotation ValueIgnored']);
+  }
 });
 
 test('names that do not exist are told; other prefixes are nobody\'s business here', (t) => {
