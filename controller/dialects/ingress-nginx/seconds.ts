@@ -14,4 +14,8 @@ export const seconds: Parser<number> = (text) => {
 };
 
 /** From zero, which means no limit. */
-export const secondsOrNone: Parser<number> = (text) => (text === '0' ? { value: 0 } : seconds(text));
+export const secondsOrNone: Parser<number> = (text) => {
+  const parsed = int(text);
+  if ('wrong' in parsed || parsed.value > 0) return seconds(text);
+  return parsed.value === 0 ? { value: 0 } : { wrong: 'must be 0, for no limit, or more' };
+};

@@ -7,6 +7,14 @@ import { allOf, onEveryForward } from './group.ts';
 import type { AnnotationGroup } from './group.ts';
 import { upstreamName, withUpstream } from './upstream.ts';
 import { basic, bool, int, oneOf, oneOfIgnoringCase, url, withoutSpaces } from './values.ts';
+import type { Parser } from './values.ts';
+
+const DAY = 86_400;
+/** What no date of a cookie can say (years have four digits, or two that mean this century) is as long, or as long over, as one can. */
+const lifetime: Parser<number> = (text) => {
+  const parsed = int(text);
+  return 'wrong' in parsed ? parsed : { value: Math.min(Math.max(parsed.value, -DAY), 36_500 * DAY) };
+};
 
 export const sessionAffinity: AnnotationGroup = {
   name: 'SessionAffinity',
@@ -31,7 +39,7 @@ export const sessionAffinity: AnnotationGroup = {
 function readCookie(annotations: Annotations): SessionCookie {
   const path = annotations.read('session-cookie-path', withoutSpaces(url), 'default');
   const domain = annotations.read('session-cookie-domain', withoutSpaces(basic), 'default');
-  const expiresSeconds = annotations.read('session-cookie-expires', int, 'default');
+  const expiresSeconds = annotations.read('session-cookie-expires', lifetime, 'default');
   const maxAgeSeconds = annotations.read('session-cookie-max-age', int, 'default');
   const sameSite = annotations.read('session-cookie-samesite', oneOfIgnoringCase('None', 'Lax', 'Strict'), 'default');
   return {
