@@ -3,6 +3,7 @@
 import { compareRoutes } from '../../proxy/match/precedence.ts';
 import type { Certificate } from '../../proxy/table/certificate.ts';
 import type { FilterSpec } from '../../proxy/table/filter.ts';
+import { originText } from '../../proxy/table/origin.ts';
 import type { Action, HostPassthrough, Route, VirtualHost, WeightedCluster } from '../../proxy/table/route.ts';
 import type { Refused, Secret, Service } from '../kube/objects.ts';
 import { hostText } from '../model/assemble.ts';
@@ -14,6 +15,7 @@ import type { ActionIntent, BackendRef, ConnectionProfile, RouteIntent, Upstream
 import { upstreamKey } from '../model/upstreams.ts';
 import { buildConnection, buildEncryption, closedRoute, isChallenge } from './connection.ts';
 import type { BuiltConnection, SecretUse } from './connection.ts';
+import { withoutOverruled } from './overruled.ts';
 import type { SecretReader } from './secrets.ts';
 import { tried } from './trial.ts';
 
@@ -64,14 +66,15 @@ interface Building {
 }
 
 /** `key`: of the virtual host in the table. */
-export function buildHost(key: string, model: HostModel, context: HostContext): BuiltHost {
-  const problems: Problem[] = [...model.problems];
+export function buildHost(key: string, assembled: HostModel, context: HostContext): BuiltHost {
+  const problems: Problem[] = [...assembled.problems];
   const use: SecretUse = { reader: context.secretReader, secret: (name) => context.secret(name), secrets: new Set(), certificates: new Map(), problems };
   const building: Building = { context, clusters: new Map(), services: new Set(), upstreams: new Set(), problems, use };
+  const connection = assembled.connection === undefined ? undefined : buildConnection(assembled.hostname, assembled.connection, use);
+  const model = withoutOverruled(assembled, connection?.closed !== undefined, use);
   const tls = model.tls !== undefined;
   const routes = model.routes.map((route) => buildRoute(route, tls, building));
   if (!routes.some(takesEverything)) routes.push(...buildFallback(model.fallback, tls, building));
-  const connection = model.connection === undefined ? undefined : buildConnection(model.hostname, model.connection, use);
   const passthrough = passthroughOf(model, routes, building);
   const tested = tried(key, {
     listeners: context.listeners,
@@ -112,6 +115,8 @@ function passthroughOf({ connection, hostname }: HostModel, routes: readonly Rou
   };
   if (!context.passthrough) return ignored('--enable-ssl-passthrough is off');
   if (hostname === '*') return ignored('without a hostname connections cannot be told apart');
+  const asked = connection?.clientCertificates?.origin;
+  if (asked !== undefined) return ignored(`${originText(asked)} is about the certificates of its clients, which cannot be seen in what is passed through`);
   const action = routes.find((route) => takesEverything(route) && route.origin.kind !== 'Flag')?.action;
   const cluster = action?.type === 'Forward' ? action.clusters[0]?.cluster : undefined;
   return cluster === undefined ? ignored('no Service stands behind its path /') : { cluster, origin: wish.origin };

@@ -6,7 +6,7 @@ import { settleConnections } from './connections.ts';
 import type { Problem } from './problem.ts';
 import { seen } from './seen.ts';
 import { byAge } from './translation.ts';
-import type { ConnectionIntent, HostIntent, RouteIntent, Translation } from './translation.ts';
+import type { ClientCertificatesIntent, ConnectionIntent, HostIntent, RouteIntent, Said, Translation } from './translation.ts';
 
 /** One object's wish for one hostname. */
 export interface Contribution {
@@ -25,6 +25,8 @@ export interface HostModel {
   readonly tls: Translation | undefined;
   /** Of TLS connections to it; undefined: nobody wants anything but the usual. */
   readonly connection?: ConnectionIntent | undefined;
+  /** What others than the one in `connection` want of client certificates, where that is something else. */
+  readonly overruled?: readonly Said<ClientCertificatesIntent>[];
   readonly problems: readonly Problem[];
 }
 
@@ -55,6 +57,7 @@ export function assembleHost(hostname: string, contributions: readonly Contribut
     // A certificate belongs to names, and `*` is none: those requests get the default certificate.
     tls: hostname === '*' ? undefined : oldestFirst.find(({ translation }) => translation.tls.length > 0)?.translation,
     connection: connections.connection,
+    ...(connections.overruled.length > 0 && { overruled: connections.overruled }),
     problems,
   };
 }

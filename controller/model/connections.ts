@@ -5,8 +5,16 @@ import { originText } from '../../proxy/table/origin.ts';
 import type { Problem } from './problem.ts';
 import type { ClientCertificatesIntent, ConnectionIntent, Said, Translation, Wrong } from './translation.ts';
 
-/** `oldestFirst`: the objects of the hostname. Undefined: none of them wants anything. */
-export function settleConnections(oldestFirst: readonly Translation[], host: string): { readonly connection: ConnectionIntent | undefined; readonly problems: readonly Problem[] } {
+export interface SettledConnections {
+  /** Undefined: nobody wants anything. */
+  readonly connection: ConnectionIntent | undefined;
+  /** Other wishes about client certificates than the one that counts; it takes their Secrets to tell what becomes of them (build/overruled.ts). */
+  readonly overruled: readonly Said<ClientCertificatesIntent>[];
+  readonly problems: readonly Problem[];
+}
+
+/** `oldestFirst`: the objects of the hostname. */
+export function settleConnections(oldestFirst: readonly Translation[], host: string): SettledConnections {
   const wishes = oldestFirst.flatMap(({ connection }) => (connection === undefined ? [] : [connection]));
   const problems: Problem[] = [];
   const first = <T>(said: readonly (Said<T> | undefined)[]): Said<T> | undefined => {
@@ -15,11 +23,11 @@ export function settleConnections(oldestFirst: readonly Translation[], host: str
     return winner;
   };
   const asked = wishes.flatMap(({ clientCertificates }) => clientCertificates ?? []);
-  const understood = asked.filter((each, index) => index === 0 || !('wrong' in each.value));
+  const [clientCertificates, ...others] = asked.filter((each, index) => index === 0 || !('wrong' in each.value));
+  const overruled = others.filter(({ value }) => !equal(value, clientCertificates?.value));
   for (const { value } of asked) if ('wrong' in value) for (const wrong of value.wrong) problems.push(notUnderstood(host, wrong, asked[0]!));
-  const [protocols, ciphers, preferServerCiphers, clientCertificates] = [
-    first(wishes.map((wish) => wish.protocols)), first(wishes.map((wish) => wish.ciphers)),
-    first(wishes.map((wish) => wish.preferServerCiphers)), first(understood),
+  const [protocols, ciphers, preferServerCiphers] = [
+    first(wishes.map((wish) => wish.protocols)), first(wishes.map((wish) => wish.ciphers)), first(wishes.map((wish) => wish.preferServerCiphers)),
   ];
   // One object that wants it is enough: it cannot be had for a part of a host.
   const passthrough = wishes.find((wish) => wish.passthrough?.value === true)?.passthrough;
@@ -30,7 +38,7 @@ export function settleConnections(oldestFirst: readonly Translation[], host: str
     ...(clientCertificates !== undefined && { clientCertificates }),
     ...(passthrough !== undefined && { passthrough }),
   };
-  return { connection: Object.keys(connection).length === 0 ? undefined : connection, problems };
+  return { connection: Object.keys(connection).length === 0 ? undefined : connection, overruled, problems };
 }
 
 /** `winner`: whose wish holds for the host. */
@@ -47,7 +55,8 @@ function notUnderstood(host: string, { message, origin }: Wrong, winner: Said<Cl
   };
 }
 
-function conflict(host: string, loser: Problem['origin'], winner: Problem['origin']): Problem {
+/** A setting that an older object has another value of. */
+export function conflict(host: string, loser: Problem['origin'], winner: Problem['origin']): Problem {
   return {
     severity: 'warning',
     reason: 'SettingConflict',
