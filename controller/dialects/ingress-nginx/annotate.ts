@@ -1,13 +1,12 @@
 // The dialect `ingress-nginx`: what its annotations add to the Translation of an Ingress. What cannot be honoured is told,
 // and what protects a route and cannot be honoured closes it: never the open route.
-import type { Respond } from '../../../proxy/table/route.ts';
 import type { Ingress } from '../../kube/objects.ts';
 import type { Problem } from '../../model/problem.ts';
 import { seen } from '../../model/seen.ts';
 import type { Translation } from '../../model/translation.ts';
 import { annotationOrigin, PREFIXES, readingOf } from './annotations.ts';
+import { closed } from './closed.ts';
 import { formerlyProtected } from './former.ts';
-import { onEveryRoute } from './group.ts';
 import { GROUPS, SUPPORTED } from './groups.ts';
 import { ALIASES, FALSE, KNOWN_ANNOTATIONS } from './known.ts';
 
@@ -21,16 +20,13 @@ export function annotate(ingress: Ingress, translation: Translation): Translatio
   // What holds for whole hosts holds for the routes of others, too: it stays when the routes of this one are denied.
   const changed = effects.filter((effect) => effect !== undefined).reduce((before, change) => change(before), translation);
   const denied = reading.denied() || unread.some(({ effect }) => effect === 'RouteDenied') || cannotCheckClients(changed);
-  return { ...(denied ? denyEveryRoute(changed) : changed), problems };
+  return { ...(denied ? closed(ingress, changed) : changed), problems };
 }
 
 /** Its hosts are closed, but where an older Ingress says who may come, and that must not be less than what this one meant to say. */
 function cannotCheckClients({ connection }: Translation): boolean {
   return connection?.clientCertificates !== undefined && 'wrong' in connection.clientCertificates.value;
 }
-
-const DENIED: Respond = { type: 'Respond', status: 503, body: '', reason: 'RouteDenied' };
-const denyEveryRoute = onEveryRoute((route) => ({ ...route, filters: [], tlsFilters: [], action: DENIED }));
 
 function unreadAnnotations(ingress: Ingress): Problem[] {
   const problems: Problem[] = [];

@@ -1,0 +1,60 @@
+// Gates whose paths are regular expressions: an Ingress with a protective annotation that is not supported, beside one that has the
+// rest of the host. What the expression matches is closed, as far as ingress-nginx would have asked there.
+import test from 'ava';
+import { answerTo, documents, ingressYaml, problemLines, runOnce, serviceYaml } from '../support/pipeline.ts';
+
+const OPEN = 'default/web:80';
+const CLOSED = '503 RouteDenied';
+const AUTH = 'nginx.ingress.kubernetes.io/auth-url: "https://login.example"';
+const REGEX = 'nginx.ingress.kubernetes.io/use-regex: "true"';
+const REWRITE = 'nginx.ingress.kubernetes.io/rewrite-target: /$2';
+
+function answers(path: string, annotations: string, requests: readonly string[], more: readonly string[] = []): string[] {
+  const gate = ingressYaml({ name: 'gate', host: 'a.example', paths: [`ImplementationSpecific ${path} admin`], created: '2025-01-01T00:00:00Z', annotations });
+  const site = ingressYaml({ name: 'site', host: 'a.example', paths: ['Prefix / web', ...more], created: '2024-01-01T00:00:00Z' });
+  const { sections } = runOnce(documents(serviceYaml('web', 'admin'), site, gate));
+  return requests.map((request) => answerTo(sections, 'a.example', request));
+}
+
+for (const [path, closed, open] of [
+  ['/admin(/|$)(.*)', ['/admin', '/admin/', '/admin/x/y', '/ADMIN/x'], ['/', '/administrators']],
+  ['/(admin|internal)/.*', ['/admin/x', '/internal/', '/Internal/x'], ['/admin', '/other/admin/x']],
+  ['/api(/v[0-9]+)?/admin', ['/api/admin', '/api/v2/admin', '/api/v2/administrators'], ['/api/vx/admin']],
+  ['/plain', ['/plain', '/plain/x', '/Plain', '/plainer'], ['/', '/x/plain']],
+  // What RE2 does not know closes all that begins alike.
+  ['/api/(?!public).*', ['/api/', '/api/x', '/api/public'], ['/', '/apix']],
+  ['/ab?(?!c)', ['/a', '/ab', '/ac'], ['/', '/b']],
+  ['/x(?!a)|/y', ['/x', '/y', '/'], []],
+  ['/caf[eé]', ['/cafe', '/caf%C3%A9'], ['/ca']],
+  [`/${'(?!x)'.repeat(700)}`, ['/', '/y'], []],
+] as const) {
+  for (const annotation of [REGEX, REWRITE]) {
+    test(`a closed ${path.slice(0, 40)} with ${annotation.slice(28)} is closed for what it matches`, (t) => {
+      t.deepEqual(answers(path, `${AUTH}, ${annotation}`, closed), closed.map(() => CLOSED));
+      t.deepEqual(answers(path, `${AUTH}, ${annotation}`, open), open.map(() => OPEN));
+    });
+  }
+}
+
+test('without use-regex and rewrite-target a path is text, and an Ingress that protects nothing takes no other paths than that', (t) => {
+  t.deepEqual(answers('/a.c', AUTH, ['/a.c', '/abc', '/A.c']), [CLOSED, OPEN, OPEN]);
+  t.deepEqual(answers('/a.c', `${AUTH}, nginx.ingress.kubernetes.io/use-regex: "false"`, ['/a.c', '/abc']), [CLOSED, OPEN]);
+  t.deepEqual(answers('/a.c', REGEX, ['/a.c', '/abc']), ['default/admin:80', OPEN]);
+});
+
+test('a longer path of another Ingress stands before the expression, as in ingress-nginx', (t) => {
+  t.deepEqual(answers('/admin/.*', `${AUTH}, ${REGEX}`, ['/admin/static/x', '/admin/x'], ['Prefix /admin/static web']), [OPEN, CLOSED]);
+});
+
+test('two paths that read alike are closed once, and nobody is told of a conflict', (t) => {
+  const gate = ingressYaml({ name: 'gate', host: 'a.example', paths: ['Exact /x admin', 'Prefix /x admin'], annotations: `${AUTH}, ${REGEX}` });
+  const result = runOnce(documents(serviceYaml('admin'), gate));
+  t.is(answerTo(result.sections, 'a.example', '/xy'), CLOSED);
+  t.deepEqual(problemLines(result).map((line) => line.split(' ')[0]), ['UnsupportedProtectiveAnnotation', 'UnsupportedAnnotation']);
+});
+
+test('every host of the Ingress is closed alike, rules without a host among them', (t) => {
+  const gate = ingressYaml({ name: 'gate', paths: ['ImplementationSpecific /ad.in admin'], created: '2025-01-01T00:00:00Z', annotations: `${AUTH}, ${REGEX}` });
+  const { sections } = runOnce(documents(serviceYaml('web', 'admin'), ingressYaml({ name: 'site', paths: ['Prefix / web'], created: '2024-01-01T00:00:00Z' }), gate));
+  t.deepEqual(['/admin', '/'].map((path) => answerTo(sections, 'b.example', path)), [CLOSED, OPEN]);
+});
