@@ -20,6 +20,7 @@ import { assembleHost } from './model/assemble.ts';
 import type { HostModel } from './model/assemble.ts';
 import { Dependents } from './model/dependents.ts';
 import type { DnsAnswers } from './model/external-name.ts';
+import { InheritedTls } from './model/inherited-tls.ts';
 import { internalError } from './model/internal-error.ts';
 import { ProblemBook } from './model/problem-book.ts';
 import type { Problem } from './model/problem.ts';
@@ -74,6 +75,7 @@ export class Pipeline {
   readonly #problems = new ProblemBook();
   readonly #upstreams = new Upstreams(this.#problems);
   readonly #ingresses: Ingresses;
+  readonly #inheritedTls: InheritedTls;
   readonly #certificates: Certificates;
   readonly #clusters: Clusters;
   readonly #secretReader: SecretReader;
@@ -91,6 +93,7 @@ export class Pipeline {
     this.#listenerNames = settings.listeners.map(({ name }) => name);
     this.#defaultBackend = defaultBackendOf(settings);
     this.#ingresses = new Ingresses(settings, this.#problems, this.#upstreams, (ingress) => annotate(ingress, translateIngress(ingress)));
+    this.#inheritedTls = new InheritedTls(this.#ingresses);
     this.#certificates = new Certificates(
       { put: (certificate) => this.#table.put('certificates', certificate.name, this.#stapled(certificate)), remove: (name) => this.#table.remove('certificates', name) },
       settings.now ?? Date.now,
@@ -114,6 +117,7 @@ export class Pipeline {
     const certified = this.#certificates.update(named(state, 'Secret'), changed?.Secret);
     if (first || certified.byDefault) this.#updateListeners(state);
     for (const hostname of certified.hostnames) hostnames.add(hostname);
+    for (const hostname of this.#inheritedTls.affected(hostnames)) hostnames.add(hostname);
     // A default backend needs a place even while no Ingress asks for requests to unknown hosts.
     if (first) hostnames.add('*');
 
@@ -173,7 +177,10 @@ export class Pipeline {
     const model = this.#modelOf(hostname);
     const secrets = named(state, 'Secret');
     const services = named(state, 'Service');
-    const { certificate, problems } = this.#certificates.choose(hostname, model?.tls, secrets);
+    const inherited = model === undefined || model.tls !== undefined ? undefined : this.#inheritedTls.of(hostname);
+    const { certificate, problems } = inherited === undefined
+      ? this.#certificates.choose(hostname, model?.tls, secrets)
+      : { certificate: this.#certificates.inherit(hostname, inherited, secrets), problems: [] };
     if (model === undefined) {
       this.#table.remove('virtualHosts', key);
       this.#clusters.use(hostname, new Map());
@@ -182,7 +189,7 @@ export class Pipeline {
       this.#certificates.use(hostname, new Set(), new Map(), secrets);
       return [];
     }
-    const built = buildHost(key, model, {
+    const built = buildHost(key, inherited === undefined ? model : { ...model, tls: inherited.tls }, {
       listeners: this.#listenerNames,
       defaultBackend: this.#defaultBackend,
       certificate,

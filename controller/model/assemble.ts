@@ -21,7 +21,7 @@ export interface HostModel {
   readonly routes: readonly RouteIntent[];
   /** For what no route matches: of the oldest object that has a default backend, else the controller's with the oldest object's filters. */
   readonly fallback: RouteIntent;
-  /** The oldest object with a `tls` section: it alone decides on the certificate. Undefined: the hostname has no TLS of its own. */
+  /** The oldest object with a `tls` section: it alone decides on the certificate. Undefined: the hostname has no TLS. */
   readonly tls: Translation | undefined;
   /** Of TLS connections to it; undefined: nobody wants anything but the usual. */
   readonly connection?: ConnectionIntent | undefined;
@@ -55,11 +55,17 @@ export function assembleHost(hostname: string, contributions: readonly Contribut
     routes: [...winners.values()],
     fallback,
     // A certificate belongs to names, and `*` is none: those requests get the default certificate.
-    tls: hostname === '*' ? undefined : oldestFirst.find(({ translation }) => translation.tls.length > 0)?.translation,
+    tls: hostname === '*' ? undefined : decidesTls(oldestFirst),
     connection: connections.connection,
     ...(connections.overruled.length > 0 && { overruled: connections.overruled }),
     problems,
   };
+}
+
+/** The oldest object with a `tls` section. */
+export function decidesTls(contributions: readonly Contribution[]): Translation | undefined {
+  const asking = contributions.filter(({ translation }) => translation.tls.length > 0).map(({ translation }) => translation);
+  return asking.length < 2 ? asking[0] : asking.toSorted(byAge)[0];
 }
 
 function routeConflict(hostname: string, loser: RouteIntent, winner: RouteIntent): Problem {

@@ -169,3 +169,36 @@ test('no Problem ever quotes a key', (t) => {
   t.true(result.problems.length >= 2);
   for (const line of SHOP.keyPem.split('\n').filter((each) => each.length > 20 && !each.startsWith('-----'))) t.false(text.includes(line.slice(0, 20)));
 });
+
+const wildcard = (tls: string, created?: string): string => ingressYaml({ name: 'wild', host: '*.example', paths: ['Prefix / web'], spec: `tls: ${tls}`, ...(created !== undefined && { created }) });
+const plain = (host: string): string => ingressYaml({ name: host.replaceAll('.', '-'), host, paths: ['Prefix / web'] });
+const redirects = ({ sections }: PipelineResult, hostname: string): boolean => sections.virtualHosts[`http+https/${hostname}`]!.routes.some(({ filters }) => filters.some(({ type }) => type === 'https-redirect'));
+
+test('a host without a tls section has that of the wildcard above it: certificate and redirect', (t) => {
+  const result = runOnce(documents(web, secret('cert', WILD), wildcard('[{hosts: ["*.example"], secretName: cert}]'), plain('a.example'), plain('b.a.example'), plain('other.test')));
+  t.deepEqual(['a.example', 'b.a.example', 'other.test'].map((hostname) => [served(result, hostname), redirects(result, hostname)]), [[WILD.name, true], [undefined, false], [undefined, false]]);
+  t.deepEqual(result.problems, []);
+});
+
+test('a section of its own is all that a host has, and what the wildcard\'s certificate does not cover has the default one', (t) => {
+  const wide = selfSigned({ hostnames: ['*.example'] });
+  const own = runOnce(documents(web, secret('cert', wide), secret('shop', SHOP), wildcard('[{secretName: cert}]'), shop('[{secretName: shop}]')));
+  t.is(served(own, 'shop.example'), SHOP.name);
+  const narrow = runOnce(documents(web, secret('cert', SHOP), wildcard('[{hosts: ["*.example"], secretName: cert}]'), plain('a.example')));
+  t.deepEqual([served(narrow, 'a.example'), redirects(narrow, 'a.example')], [undefined, true]);
+  t.deepEqual(problemLines(narrow), ['InvalidCertificateRef DefaultUsed Ingress wild spec.tls[0].secretName'], 'told once, with the wildcard');
+});
+
+test('hosts below a wildcard follow its section, its Secret and its coming and going', (t) => {
+  const second = selfSigned({ hostnames: ['*.example'] });
+  const store = storeOf(documents(web, secret('cert', WILD), plain('a.example')));
+  const pipeline = new Pipeline(SETTINGS);
+  pipeline.run(store, new Map());
+  const put = (text: string): PipelineResult => pipeline.run(store, new Map(), readManifests(text).objects.map((object) => store.put(object)));
+  const state = (result: PipelineResult): unknown => [served(result, 'a.example'), redirects(result, 'a.example'), Object.keys(result.sections.certificates).length];
+  t.deepEqual(state(put(wildcard('[{secretName: cert}]'))), [WILD.name, true, 2]);
+  t.deepEqual(state(put(secret('cert', second))), [second.name, true, 2]);
+  t.deepEqual(state(put(wildcard('[]'))), [undefined, false, 1]);
+  t.deepEqual(state(put(wildcard('[{secretName: cert}]'))), [second.name, true, 2]);
+  t.deepEqual(state(pipeline.run(store, new Map(), [store.remove('Ingress', 'default/wild')!])), [undefined, false, 1]);
+});

@@ -1,8 +1,10 @@
 // The certificates in use: which hostname is served with which, from which Secret, and what served it before. Only
 // Secrets that somebody names are read.
+import { covers } from '../../../certs/parse.ts';
 import type { Certificate } from '../../../proxy/table/certificate.ts';
 import type { Refused, Secret } from '../../kube/objects.ts';
 import { Dependents } from '../../model/dependents.ts';
+import type { Inherited } from '../../model/inherited-tls.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { TlsIntent, Translation } from '../../model/translation.ts';
 import { chooseCertificate, chooseDefault, readTlsSecret } from './certificate.ts';
@@ -54,12 +56,20 @@ export class Certificates {
     return { hostnames, byDefault };
   }
 
-  /** `tls`: whose section decides; undefined: the hostname has no TLS of its own. Returns undefined where the default certificate serves. */
+  /** `tls`: whose section decides; undefined: the hostname has no TLS. Returns undefined where the default certificate serves. */
   choose(hostname: string, tls: Translation | undefined, secrets: Secrets): { readonly certificate: string | undefined; readonly problems: readonly Problem[] } {
     const entries: readonly TlsIntent[] = tls?.tls ?? [];
     const choice = chooseCertificate(hostname, entries, (key) => this.#read(secrets.get(key)), this.#served.get(hostname));
     this.#keep(hostname, choice, choice.served?.certificate, secrets);
     return { certificate: choice.served?.certificate.name, problems: choice.problems };
+  }
+
+  /** The same for a hostname that has what a wildcard has; what is wrong with that is told with the wildcard. */
+  inherit(hostname: string, { wildcard, tls }: Inherited, secrets: Secrets): string | undefined {
+    const choice = chooseCertificate(wildcard, tls.tls, (key) => this.#read(secrets.get(key)), this.#served.get(hostname));
+    const covering = choice.served !== undefined && covers(choice.served.certificate, hostname) ? choice.served : undefined;
+    this.#keep(hostname, { ...choice, served: covering }, covering?.certificate, secrets);
+    return covering?.certificate.name;
   }
 
   /** `secret`: --default-ssl-certificate. Returns the certificate's name. */

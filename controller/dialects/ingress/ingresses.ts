@@ -45,6 +45,11 @@ export class Ingresses {
     return [...(this.#contributions.get(hostname)?.values() ?? [])];
   }
 
+  /** Of which somebody wants something. */
+  hostnames(): Iterable<string> {
+    return this.#contributions.keys();
+  }
+
   /** True: every Ingress has to be judged again. */
   #updateClasses(state: KubeState, classesChanged: boolean): boolean {
     if (this.#classes !== undefined && !classesChanged) return false;
