@@ -28,7 +28,9 @@ import { shownCertificate } from '../proxy/table/print.ts';
 import type { ShownCertificate } from '../proxy/table/print.ts';
 import type { Action, ForwardSettings, Route, VirtualHost } from '../proxy/table/route.ts';
 import type { Sections } from '../proxy/table/snapshot.ts';
-import type { Locate, Place } from './report.ts';
+import type { Locate, Place, PlacedProblem } from './report.ts';
+
+type Problem = PlacedProblem['problem'];
 
 export interface AskedRequest {
   /** `http://` or `https://` (without either: http), host, path and query; taken apart as text, not normalised. */
@@ -97,6 +99,8 @@ export interface Explained {
     /** Of a Forward. */
     readonly settings?: ForwardSettings;
     readonly clusters: readonly ExplainedCluster[];
+    /** What closed the route. */
+    readonly because?: readonly PlacedProblem[];
   };
   /** The request is refused, because an endpoint may read another path in it, which is another route's, or none's. */
   readonly ambiguous?: { readonly reply: Reply; readonly path: string; readonly route: ExplainedRoute | undefined };
@@ -107,7 +111,8 @@ export interface Explained {
 /** What workers know beside the table. */
 export type WorkerSettings = Pick<WorkerOptions, 'limits' | 'timeouts' | 'forwarding'>;
 
-export function explain(sections: Sections, asked: AskedRequest, locate: Locate, settings: WorkerSettings): Explained {
+/** `problems`: of the objects that the table was made from. */
+export function explain(sections: Sections, asked: AskedRequest, locate: Locate, settings: WorkerSettings, problems: readonly Problem[] = []): Explained {
   const url = readUrl(asked.url);
   const { scheme } = url;
   const protocol = scheme === 'https' ? 'HTTPS' : 'HTTP';
@@ -144,14 +149,22 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate,
   const reply = replyOf(winner, exchange, Number(getField(request.headers, 'content-length') ?? 0), settings);
   const { filters, action } = winner.route;
   const { limits: { bodyBytes }, timeouts, forwarding } = settings;
+  const because = problems.filter((problem) => isReason(problem, winner.route)).map((problem) => ({ problem, place: locate(problem.origin) }));
   return {
     ...common,
     answer: {
       route, filters, ...(reply === undefined ? {} : { reply }), action,
       ...(action.type === 'Forward' && { settings: settingsOf(action, { timeouts, maxBodyBytes: bodyBytes, forwarding }) }),
-      clusters: clustersOf(action, sections, tls !== undefined),
+      clusters: clustersOf(action, sections, tls !== undefined), ...(because.length > 0 && { because }),
     },
   };
+}
+
+/** The route is closed because of this Problem: of its object's metadata, of its own backend, or of the whole host. */
+function isReason({ effect, origin: { kind, namespace, name, field = '' } }: Problem, { action, origin }: Route): boolean {
+  if (action.type !== 'Respond' || kind !== origin.kind || namespace !== origin.namespace || name !== origin.name) return false;
+  const own = field.startsWith('metadata.') || (origin.field !== undefined && field.startsWith(origin.field));
+  return own && effect === (action.status === 403 ? 'HostDenied' : 'RouteDenied');
 }
 
 function tlsOf(tls: ClientTls | undefined, connected: VirtualHost | undefined, listener: Listener | undefined, { certificates }: Sections): { readonly tls?: ExplainedTls } {

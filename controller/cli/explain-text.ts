@@ -71,7 +71,7 @@ function answered({ answer, ambiguous, nearest }: Explained, usual: Usual): read
       ...(nearest === undefined || nearest.hostnames.length === 0 ? [] : [`  nearest   ${nearest.hostnames.join(', ')}`]),
     ];
   }
-  const { route, filters, reply, action, settings, clusters } = answer;
+  const { route, filters, reply, action, settings, clusters, because = [] } = answer;
   const location = reply?.headers[reply.headers.findIndex((name) => name.toLowerCase() === 'location') + 1];
   return [
     '',
@@ -79,6 +79,7 @@ function answered({ answer, ambiguous, nearest }: Explained, usual: Usual): read
     ...filters.flatMap(filterLines),
     ...(reply === undefined ? [] : [`  answers   ${reply.status} ${reply.reason}${reply.headers.includes('location') && location !== undefined ? ` to ${location}` : ''}; what follows is not reached`]),
     `  action    ${action.type === 'Forward' ? `→ ${clustersText(clusters.map(({ name, weight }) => ({ cluster: name, weight })))}` : actionText(action)}`,
+    ...because.map(({ problem, place }) => `  because   ${problem.origin.field ?? originText(problem.origin)}${placeText({ place })}: ${problem.message}`),
     ...(action.type === 'Forward' && settings !== undefined ? forwardLines(action, settings, usual) : []),
     ...clusters.flatMap((cluster) => clusterLines(cluster, cluster.cluster && clusterText(cluster.cluster, usual), 'requests are answered 503 NoHealthyUpstream')),
   ];

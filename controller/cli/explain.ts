@@ -16,8 +16,8 @@ export function usual(): Usual {
 
 /** The exit code: 0 if a route answers or TLS is passed through, 1 if none does or the request is refused. */
 export async function explain(dirs: readonly string[], asked: AskedRequest, settings: Settings, output: 'text' | 'json'): Promise<number> {
-  const { sections, locate } = await load(dirs, settings, true);
-  const explained = explainRequest(sections, asked, locate, settings);
+  const { sections, locate, problems } = await load(dirs, settings, true);
+  const explained = explainRequest(sections, asked, locate, settings, problems);
   process.stdout.write(output === 'text' ? explainText(explained, usual()) : `${JSON.stringify(withoutSecrets(explained), undefined, 2)}\n`);
   return explained.answer === undefined && explained.passthrough === undefined ? 1 : 0;
 }

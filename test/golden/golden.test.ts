@@ -57,7 +57,7 @@ function meaning(input: string): string {
   const listeners = settings.defaultSslCertificate === undefined ? {} : result.sections.listeners;
   const table = printTable({ ...result.sections, listeners }).replaceAll(/until \d{4}-\d\d-\d\d/g, 'until …');
   const lines = [...problems, ...result.problems].map(problemText);
-  const explained = urls.map((url) => explainText(explain(result.sections, { url, method: 'GET', headers: [], from: '192.0.2.1' }, () => undefined, settingsOf(['--manifests', '.'])), usual()));
+  const explained = urls.map((url) => explainText(explain(result.sections, { url, method: 'GET', headers: [], from: '192.0.2.1' }, () => undefined, settingsOf(['--manifests', '.']), result.problems), usual()));
   return [urls.length === 0 ? table : '', ...lines, ...explained.map((text) => text.replaceAll(/until \d{4}-\d\d-\d\d/g, 'until …'))].filter((part) => part !== '').join('\n').replaceAll(/ +$/gm, '');
 }
 
