@@ -73,7 +73,7 @@ export class Pipeline {
   readonly #defaultBackend: BackendRef | undefined;
   readonly #table = new LiveSections();
   readonly #problems = new ProblemBook();
-  readonly #upstreams = new Upstreams(this.#problems);
+  readonly #upstreams: Upstreams;
   readonly #ingresses: Ingresses;
   readonly #inheritedTls: InheritedTls;
   readonly #certificates: Certificates;
@@ -92,6 +92,7 @@ export class Pipeline {
     this.#settings = settings;
     this.#listenerNames = settings.listeners.map(({ name }) => name);
     this.#defaultBackend = defaultBackendOf(settings);
+    this.#upstreams = new Upstreams(this.#problems, settings.clusterDefaults);
     this.#ingresses = new Ingresses(settings, this.#problems, this.#upstreams, (ingress) => annotate(ingress, translateIngress(ingress)));
     this.#inheritedTls = new InheritedTls(this.#ingresses);
     this.#certificates = new Certificates(

@@ -7,8 +7,12 @@ import { Dependents } from './dependents.ts';
 import type { ProblemBook } from './problem-book.ts';
 import type { Problem } from './problem.ts';
 import { seen } from './seen.ts';
+import { CLUSTER_DEFAULTS } from './services.ts';
+import type { ClusterDefaults } from './services.ts';
 import { byAge } from './translation.ts';
 import type { BackendRef, Translation, UpstreamSettings } from './translation.ts';
+
+type UpstreamDefaults = Pick<ClusterDefaults, 'loadBalancer' | 'serviceUpstream'>;
 
 interface Claim {
   readonly translation: Translation;
@@ -22,6 +26,7 @@ export function upstreamKey({ namespace, service, port }: Pick<BackendRef, 'name
 
 export class Upstreams {
   readonly #problems: ProblemBook;
+  readonly #defaults: UpstreamDefaults;
   /** Upstream → object → what it says. */
   readonly #claims = new Map<string, Map<string, Claim>>();
   readonly #upstreamsOf = new Dependents();
@@ -29,8 +34,10 @@ export class Upstreams {
   /** Upstreams of which some object says something else than when they were settled. */
   readonly #unsettled = new Set<string>();
 
-  constructor(problems: ProblemBook) {
+  /** `defaults`: where no object says anything. */
+  constructor(problems: ProblemBook, defaults: UpstreamDefaults = CLUSTER_DEFAULTS) {
     this.#problems = problems;
+    this.#defaults = defaults;
   }
 
   /** `translation` undefined: the object is gone. In force with the next `takeChanged`. */
@@ -77,7 +84,9 @@ export class Upstreams {
     } else {
       this.#settings.set(key, settings);
     }
-    this.#problems.set(`upstream ${key}`, claims.flatMap((claim) => (claim === first ? [] : overruled(claim, settings, first!, withSessions))));
+    const { loadBalancer, serviceUpstream } = this.#defaults;
+    const holding = { ...settings, loadBalancer: settings.loadBalancer ?? loadBalancer, serviceUpstream: settings.serviceUpstream ?? serviceUpstream };
+    this.#problems.set(`upstream ${key}`, claims.flatMap((claim) => (claim === first ? [] : overruled(claim, holding, first!, withSessions))));
     return changed;
   }
 }
@@ -101,12 +110,12 @@ function claimsOf(translation: Translation | undefined): Map<string, Claim> {
   return claims;
 }
 
-/** A list of one Problem, or of none if the object has what it wants. */
+/** A list of one Problem, or of none if the object has what it wants. `settings`: what holds. */
 function overruled({ backend }: Claim, settings: UpstreamSettings, first: Claim, withSessions: Claim | undefined): Problem[] {
   const wanted = backend.upstream ?? NOTHING;
   const affinity = wanted.affinity !== undefined && !equal(wanted.affinity, settings.affinity);
   const balancing = wanted.loadBalancer !== undefined && !equal(wanted.loadBalancer, settings.loadBalancer);
-  const service = wanted.serviceUpstream !== undefined && wanted.serviceUpstream !== (settings.serviceUpstream ?? false);
+  const service = wanted.serviceUpstream !== undefined && wanted.serviceUpstream !== settings.serviceUpstream;
   if (!affinity && !balancing && !service) return [];
   const words = [...(affinity ? ['session affinity'] : []), ...(balancing ? ['load balancing'] : []), ...(service ? ['service-upstream'] : [])];
   const winner = affinity ? (withSessions ?? first) : first;

@@ -1,11 +1,12 @@
 // What several Ingresses say of one Service and port: the oldest decides for all of them, whatever comes and goes.
 import test from 'ava';
 import type { KubeStore } from '../../controller/kube/state.ts';
+import { CLUSTER_DEFAULTS } from '../../controller/model/services.ts';
 import { Pipeline } from '../../controller/pipeline.ts';
 import type { PipelineResult } from '../../controller/pipeline.ts';
 import type { Cluster } from '../../proxy/table/cluster.ts';
 import { objectOf, storeOf } from '../support/manifests.ts';
-import { SETTINGS, answerTo, documents, ingressYaml, problemLines, serviceYaml } from '../support/pipeline.ts';
+import { SETTINGS, answerTo, documents, ingressYaml, problemLines, runOnce, serviceYaml } from '../support/pipeline.ts';
 
 const ingress = (name: string, created: string, annotations: string, path = `Prefix / web`): string =>
   ingressYaml({ name, host: `${name}.example`, paths: [path], created: `2026-01-0${created}T00:00:00Z`, annotations });
@@ -44,6 +45,20 @@ test('the oldest Ingress that refers to a Service says how it is balanced, also 
   t.is(clusterOf(first, 'a').loadBalancer.type, 'RoundRobin');
   t.is(clusterOf(first, 'b').name, clusterOf(first, 'a').name);
   t.deepEqual(problemLines(first), ['UpstreamConflict ValueIgnored Ingress b spec.rules[0].http.paths[0].backend.service']);
+});
+
+test('where the oldest one says nothing the flags count: whoever wants that is not told, and whoever wants something else is', (t) => {
+  const annotations = (words: string): string => words.replaceAll(/(load-balance|service-upstream)/g, 'fairlead.dev/$1');
+  for (const [clusterDefaults, wanted, told] of [
+    [CLUSTER_DEFAULTS, 'load-balance: round_robin, service-upstream: "false"', false],
+    [{ ...CLUSTER_DEFAULTS, serviceUpstream: true }, 'service-upstream: "true"', false],
+    [{ ...CLUSTER_DEFAULTS, serviceUpstream: true }, 'service-upstream: "false"', true],
+    [{ ...CLUSTER_DEFAULTS, loadBalancer: { type: 'PeakEwma' as const } }, 'load-balance: ewma', false],
+    [{ ...CLUSTER_DEFAULTS, loadBalancer: { type: 'PeakEwma' as const } }, 'load-balance: round_robin', true],
+  ] as const) {
+    const result = runOnce(documents(serviceYaml('web'), ingress('a', '1', ''), ingress('b', '2', annotations(wanted))), { clusterDefaults });
+    t.deepEqual(result.problems.map(({ reason }) => reason), told ? ['UpstreamConflict'] : [], wanted);
+  }
 });
 
 test('when the oldest one goes or says something else, the routes of all others follow', (t) => {
