@@ -7,7 +7,7 @@ const TAKEN_APART = /;|%(?:2F|5C|3B)/;
 
 /** Canonical but for `;`, without the path itself; undefined: some reading has dot segments. Ordinary paths have no other readings. */
 export function otherReadings(path: string): readonly string[] | undefined {
-  if (!TAKEN_APART.test(path)) return NO_READINGS;
+  if (!mayBeTakenApart(path)) return NO_READINGS;
   const decoded = decodedSlashes(path);
   const folded = withoutParameters(decoded);
   if (folded.split('/').some((name) => name === '.' || name === '..')) return undefined;
@@ -15,6 +15,11 @@ export function otherReadings(path: string): readonly string[] | undefined {
   const readings = new Set([folded, decoded, cut, decodedSlashes(cut)].map((reading) => reading.replaceAll(/\/{2,}/g, '/')));
   readings.delete(path);
   return [...readings];
+}
+
+/** Whether an endpoint may take it for something else. */
+export function mayBeTakenApart(path: string): boolean {
+  return TAKEN_APART.test(path);
 }
 
 function decodedSlashes(path: string): string {

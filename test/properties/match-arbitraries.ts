@@ -38,22 +38,20 @@ const hosts: fc.Arbitrary<VirtualHost[]> = fc.uniqueArray(
   { minLength: 2, maxLength: 6, selector: ({ hostname }) => hostname },
 );
 
-const ROOT: Route['match'] = { path: { type: 'PathPrefix', value: '/' }, headers: [], queryParams: [], cookies: [] };
+export const ROOT: Route['match'] = { path: { type: 'PathPrefix', value: '/' }, headers: [], queryParams: [], cookies: [] };
 
 export const tables: fc.Arbitrary<Hosts> = hosts.map((list) => sections(list));
 
 /** What some endpoints take for a slash, or for its segment's end, among slashes. */
 const SEPARATORS = ['/', '/', '/', '/', '%2F', '%5C', '%2f/', ';v/', '%3Bv/', '/;/', ';v%2F'];
 
-const separators = fc.array(fc.constantFrom(...SEPARATORS), { minLength: 5, maxLength: 5 });
+export const separators = fc.array(fc.constantFrom(...SEPARATORS), { minLength: 5, maxLength: 5 });
 
 /** A path as it may be written by somebody who wants to get past its route. */
-function spelled(text: string, between: readonly string[]): string {
+export function spelled(text: string, between: readonly string[]): string {
   const [first = '', ...rest] = text.slice(1).split('/');
   return `/${first}${rest.map((part, at) => `${between[at]}${part}`).join('')}`;
 }
-
-export const askedPath = fc.tuple(pathText, separators).map(([text, between]) => spelled(text, between));
 
 /** A host of a table that is open at its root, and a path made of one of its routes'. Some of the routes do the same. */
 export const aimedTables = fc.tuple(tables, fc.nat(), fc.nat(), fc.constantFrom('', '/a', '/b/a', '/'), separators).map(([{ virtualHosts }, at, which, tail, between]) => {

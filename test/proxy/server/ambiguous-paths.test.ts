@@ -23,7 +23,7 @@ test.before(async () => {
     virtualHosts: {
       'http/shop.test': virtualHost('shop.test', [
         { ...exact, match: { ...exact.match, path: { type: 'Exact', value: '/v1;beta' } } },
-        denied('/admin'), denied('/v1'), route('/api', 'test/web:80', { timeouts: { readIdleMs: 1_000 } }), route('/orders', 'test/web:80'), route('/', 'test/web:80'),
+        denied('/admin'), denied('/v1'), route('/matrix;v=1', 'test/web:80', { timeouts: { readIdleMs: 2_000 } }), route('/api', 'test/web:80', { timeouts: { readIdleMs: 1_000 } }), route('/orders', 'test/web:80'), route('/', 'test/web:80'),
       ]),
     },
     clusters: { 'test/web:80': cluster('test/web:80') },
@@ -85,7 +85,7 @@ test('nor is HTTP/2', async (t) => {
   }
 });
 
-for (const target of ['/api/v4/projects/group%2Fproject', '/api/files/a%5Cb', '/api/orders;v=1/items', '/jobs;jsessionid=1', '/a%3Bb', '/administrator;x', '/v1;beta']) {
+for (const target of ['/api/v4/projects/group%2Fproject', '/api/files/a%5Cb', '/api/orders;v=1/items', '/jobs;jsessionid=1', '/a%3Bb', '/administrator;x', '/v1;beta', '/matrix;v=1', '/matrix;v=1/a', '/matrix;v=1/a%2Fb']) {
   test(`${target} goes on to its endpoint as it was sent: all that it can be read as is the same route's`, async (t) => {
     const { message, client } = await ask(target);
     t.is(statusOf(message), 200);
