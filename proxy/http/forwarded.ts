@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { parseAuthority } from './authority.ts';
 import type { Client, ClientTls, RawHeaders, Request } from './exchange.ts';
 import { getJoinedField } from './fields.ts';
+import { withoutBlanks } from './syntax.ts';
 import type { TrustedProxies } from './trust.ts';
 
 /** What is known of a connection before its first request. */
@@ -116,7 +117,7 @@ function schemeOf(proto: string | undefined): Client['scheme'] | undefined {
 
 /** `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]` or `[::1]:80` as an address without port. */
 function itemAddress(item: string): string | undefined {
-  let text = item.trim();
+  let text = withoutBlanks(item);
   if (isIP(text) === 4) return text;
   const bracketed = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(text);
   if (bracketed !== null) text = bracketed[1] as string;
@@ -131,7 +132,7 @@ function itemAddress(item: string): string | undefined {
 function itemOf(value: string | undefined, entries: number): string | undefined {
   if (value === undefined || !value.includes(',')) return value;
   const items = value.split(',');
-  return items[entries === 0 ? 0 : Math.max(0, items.length - entries)]?.trim();
+  return withoutBlanks(items[entries === 0 ? 0 : Math.max(0, items.length - entries)] ?? '');
 }
 
 function forwardedPort(headers: RawHeaders, entries: number): number | undefined {

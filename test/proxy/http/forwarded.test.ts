@@ -35,6 +35,7 @@ test('the chain is walked from the right over trusted hops only', (t) => {
   t.is(walk('2001:db8::1, fd00::7'), '2001:db8::1');
   t.is(walk('::ffff:203.0.113.5'), '203.0.113.5');
   t.is(walk('203.0.113.5, unknown, 10.0.0.2'), '10.0.0.2', 'what is no address ends the walk');
+  t.is(walk('203.0.113.5, \u00a0203.0.113.6, 10.0.0.2'), '10.0.0.2', 'nor is what has other octets than blanks beside it');
   t.is(walk(''), '10.0.0.1');
   t.is(walk('fe80::1%eth0'), '10.0.0.1');
 });
