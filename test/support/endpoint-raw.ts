@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Endpoint } from '../../proxy/table/cluster.ts';
+import { cut } from './cut.ts';
 import { RequestParser } from './endpoint-parser.ts';
 import type { ReceivedRequest } from './endpoint-parser.ts';
 
@@ -106,7 +107,7 @@ export function bytes(text: string): Script {
 /** Closes a connection with a reset; a TLS one without a word of TLS. */
 export function reset(socket: net.Socket): void {
   const tcp = socket instanceof tls.TLSSocket ? (Reflect.get(socket, '_parent') as net.Socket) : socket;
-  tcp.resetAndDestroy();
+  cut(tcp, socket);
 }
 
 /** Closes the connection with a reset, after these bytes. */

@@ -4,7 +4,7 @@ import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 import { selfSigned } from '../../../certs/self-signed.ts';
-import { cut } from '../kube/cut.ts';
+import { cut } from '../cut.ts';
 import { Access, ADMIN } from './access.ts';
 import { Faults } from './faults.ts';
 import { Handler } from './handler.ts';
@@ -34,8 +34,8 @@ export class ApiServer {
   readonly requests: Seen[] = [];
   readonly #parts: Parts;
   readonly #handler: Handler;
-  /** Connections below TLS, by the client's port. */
-  readonly #sockets = new Map<number | undefined, Socket>();
+  /** Connections below TLS, by the client's port, with the TLSSocket on each as soon as there is one. */
+  readonly #sockets = new Map<number | undefined, { readonly tcp: Socket; tls?: Socket }>();
   #certificate = selfSigned({ hostnames: ['127.0.0.1', 'localhost'] });
   #server: Server | undefined;
   #port: number;
@@ -73,8 +73,12 @@ export class ApiServer {
     const server = createServer({ cert: this.#certificate.chainPem, key: this.#certificate.keyPem }, (request, response) => void this.#handler.serve(request, response));
     server.on('connection', (socket: Socket) => {
       const port = socket.remotePort;
-      this.#sockets.set(port, socket);
+      this.#sockets.set(port, { tcp: socket });
       socket.on('close', () => this.#sockets.delete(port)).on('error', () => undefined);
+    });
+    server.on('secureConnection', (tls: Socket) => {
+      const known = this.#sockets.get(tls.remotePort);
+      if (known !== undefined) known.tls = tls;
     });
     server.on('tlsClientError', () => undefined);
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(this.#port, '127.0.0.1', resolve));
@@ -100,11 +104,11 @@ export class ApiServer {
 
   #reset(port: number | undefined): void {
     const socket = this.#sockets.get(port);
-    if (socket !== undefined) cut(socket);
+    if (socket !== undefined) cut(socket.tcp, socket.tls);
   }
 
   resetConnections(): void {
-    for (const socket of this.#sockets.values()) cut(socket);
+    for (const { tcp, tls } of this.#sockets.values()) cut(tcp, tls);
   }
 
   /** A new key and certificate for new connections; the old trust anchor no longer fits. */

@@ -2,7 +2,7 @@
 // It knows nothing of what it carries, so it works in front of any server.
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import { cut } from './cut.ts';
+import { cut } from '../cut.ts';
 
 export class Link {
   readonly #target: number;
