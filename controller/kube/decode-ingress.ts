@@ -25,14 +25,14 @@ export function readIngressClass(object: Fields, metadata: Metadata, at: Reading
   return { kind: 'IngressClass', metadata, controller };
 }
 
-const host = textThat(
-  (value) => isSubdomain(value.startsWith('*.') ? value.slice(2) : value) && isIP(value) === 0,
-  'a DNS name in lower case, perhaps with "*." in front; no port, no scheme, no IP address',
-);
+const isHost = (value: string): boolean => isSubdomain(value.startsWith('*.') ? value.slice(2) : value);
+const host = textThat((value) => isHost(value) && isIP(value) === 0, 'a DNS name in lower case, perhaps with "*." in front; no port, no scheme, no IP address');
+/** Of a certificate. The API server takes an IPv4 address for such a name here, and it names no host that a client could ask for. */
+const tlsHost = textThat(isHost, 'a DNS name in lower case, perhaps with "*." in front; no port, no scheme');
 
 const readTls = list((value, at): IngressTls => {
   const of = fields(value, at);
-  return { hosts: field(of, 'hosts', list(host), at), secretName: field(of, 'secretName', optionalText(subdomain, ''), at) };
+  return { hosts: field(of, 'hosts', list(tlsHost), at), secretName: field(of, 'secretName', optionalText(subdomain, ''), at) };
 });
 
 const readBackend: Read<IngressBackend> = (value, at) => {

@@ -49,6 +49,10 @@ function secret(fields: Json, metadata: Json = {}): Json {
 
 const PLAIN_METADATA = { namespace: 'default', name: 'web', uid: '', resourceVersion: '', creationTimestamp: '', generation: 0, labels: new Map(), annotations: new Map() };
 
+test('an address in the tls section is taken, as the API server takes it', (t) => {
+  t.like(objectOf(decode(ingress({ defaultBackend: backend, tls: [{ hosts: ['10.0.0.1', 'shop.example.com'], secretName: 'shop-tls' }] }))), { tls: [{ hosts: ['10.0.0.1', 'shop.example.com'], secretName: 'shop-tls' }] });
+});
+
 test('an Ingress comes out with all that it says', (t) => {
   const object = objectOf(
     decode(
