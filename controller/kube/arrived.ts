@@ -12,7 +12,7 @@ export interface IngressPoint {
 }
 
 export interface Arrived {
-  /** The last good version: while a newer one does not decode, this one stays in force. Undefined: there was none yet. */
+  /** The last good version of this very object: while a newer one does not decode, this one stays in force. Undefined: there was none yet. */
   readonly object: KubeObject | undefined;
   /** Why the newest version is not in force. */
   readonly problems: readonly Problem[];
@@ -28,13 +28,12 @@ export function readArrived(kind: Kind, raw: unknown, before: Arrived | undefine
   const decoded = decodeAs(kind, raw);
   const uid = textAt(raw, 'metadata', 'uid');
   const points = kind === 'Ingress' ? readPoints(raw) : NO_POINTS;
-  if ('object' in decoded) {
-    const known = before?.object;
-    return { object: known !== undefined && sameContent(known, decoded.object) ? known : decoded.object, problems: [], uid, points };
-  }
-  if (before?.object === undefined) return { object: undefined, problems: decoded.problems, uid, points };
+  // One that was made anew under the same name is another object.
+  const known = before?.uid === uid ? before.object : undefined;
+  if ('object' in decoded) return { object: known !== undefined && sameContent(known, decoded.object) ? known : decoded.object, problems: [], uid, points };
+  if (known === undefined) return { object: undefined, problems: decoded.problems, uid, points };
   const hint = 'The last good version of this object stays in force until it is repaired.';
-  return { object: before.object, problems: decoded.problems.map((problem): Problem => ({ ...problem, hint, effect: 'None' })), uid, points };
+  return { object: known, problems: decoded.problems.map((problem): Problem => ({ ...problem, hint, effect: 'None' })), uid, points };
 }
 
 /** True: they differ at most in what every write changes. */
