@@ -15,11 +15,11 @@ export interface Timings {
   readonly silenceMs: number;
   /** For the first byte of an answer. */
   readonly answerMs: number;
-  /** A watch that ends sooner counts as a failure, so that a server which ends all at once is not asked all the time. */
+  /** A watch that ends sooner counts as a failure, so that a server which ends all at once is not asked all the time; if it said nothing, only a list tells what there is. */
   readonly shortWatchMs: number;
   /** Between two lists of one collection that the server asked for (410) or a broken watch made necessary. */
   readonly relistGapMs: number;
-  /** A list without need, to find what no event told. */
+  /** A list without need, to find what no event told; also where every watch is cut. */
   readonly auditMs: number;
   /** Before the second list that has to confirm a large loss. */
   readonly confirmMs: number;
@@ -77,15 +77,18 @@ export interface Plan {
 
 /** What comes next. `random`: from 0 up to 1. */
 export function plan(ending: Ending, { failures, sinceListMs, suspect }: Progress, timings: Timings, random: number): Plan {
-  const resume = sinceListMs === Number.POSITIVE_INFINITY ? 'list' : 'probe';
+  const due = sinceListMs >= timings.auditMs;
+  const resume = due ? 'list' : 'probe';
   const backoff = (): number => backoffMs(failures, timings, random);
   switch (ending.type) {
     case 'done':
       return { next: 'watch', waitMs: 0, failures };
-    case 'ended':
-      if (ending.livedMs < timings.shortWatchMs) return { next: 'watch', waitMs: backoff(), failures: failures + 1 };
-      if (suspect || sinceListMs >= timings.auditMs) return { next: 'list', waitMs: 0, failures: 0 };
-      return { next: ending.heard ? 'watch' : resume, waitMs: 0, failures: 0 };
+    case 'ended': {
+      const short = ending.livedMs < timings.shortWatchMs;
+      const next = suspect || due || (short && !ending.heard) ? 'list' : short || ending.heard ? 'watch' : 'probe';
+      if (!short) return { next, waitMs: 0, failures: 0 };
+      return { next, waitMs: Math.max(backoff(), next === 'list' ? timings.relistGapMs - sinceListMs : 0), failures: failures + 1 };
+    }
     case 'expired':
     case 'garbled':
     case 'reverted':

@@ -120,13 +120,14 @@ export class Reflector<T> {
       if (next === 'probe') return await this.#probe();
       return await this.#watch();
     } catch (error) {
-      return this.#ending(error, this.#streamingSince === undefined ? 0 : performance.now() - this.#streamingSince);
+      return this.#ending(error, next, this.#streamingSince === undefined ? 0 : performance.now() - this.#streamingSince);
     }
   }
 
-  #ending(error: unknown, hadLivedMs: number): Ending {
+  #ending(error: unknown, of: Plan['next'], hadLivedMs: number): Ending {
     if (this.#abort.signal.aborted) return { type: 'failed', retryAfterMs: undefined, hadLivedMs };
-    if (isExpired(error)) return { type: 'expired' };
+    // A list asks for no version that could have expired: where it is told so, another one at once would be, too.
+    if (isExpired(error) && of === 'watch') return { type: 'expired' };
     if (error instanceof GarbledLine) {
       this.#note('relist', errorText(error));
       return { type: 'garbled' };
@@ -161,12 +162,11 @@ export class Reflector<T> {
       // Versions were given out a second time: the same one no longer means the same object.
       found = await this.#fetchAll(false);
     }
-    const first = this.#listedAt === undefined;
     this.#listedAt = performance.now();
     this.#suspect = false;
     this.#stats.freshAt = this.#listedAt;
     this.#emit(this.view.replace(found.list, found.version));
-    if (first) this.#resolveSynced();
+    this.#resolveSynced();
     return { type: 'done' };
   }
 

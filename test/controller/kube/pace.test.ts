@@ -21,6 +21,14 @@ test('watches that end within seconds are not repeated all the time', (t) => {
   t.is(failures, 7);
 });
 
+test('a watch that was over at once without a word is followed by a list, at the pace of lists and of failures', (t) => {
+  const silent = { type: 'ended', livedMs: 10, heard: false } as const;
+  t.like(after(silent, { sinceListMs: 100 }), { next: 'list', waitMs: 4900, failures: 1 });
+  const { next, waitMs } = after(silent, { failures: 6 });
+  t.is(next, 'list');
+  t.true(waitMs >= 8000, `${waitMs} ms`);
+});
+
 test('a watch that was reset is resumed within a second, after a probe', (t) => {
   for (const random of [0, 0.5, 0.999]) {
     const next = after(failed({ hadLivedMs: 60_000 }), { failures: 9 }, random);
@@ -62,7 +70,7 @@ test('410 on every watch leads to one list in five seconds at most', (t) => {
 });
 
 test('everything is listed again after ten minutes, even if no event was missed', (t) => {
-  t.is(after({ type: 'ended', livedMs: 40_000, heard: true }, { sinceListMs: 600_001 }).next, 'list');
+  for (const ending of [{ type: 'ended', livedMs: 40_000, heard: true }, { type: 'ended', livedMs: 10, heard: true }, failed({ hadLivedMs: 30_000 })] as const) t.is(after(ending, { sinceListMs: 600_001 }).next, 'list', JSON.stringify(ending));
 });
 
 test('a lost connection is resumed at once, and everything is listed again when the next watch has ended', (t) => {

@@ -27,6 +27,8 @@ export type WatchFault =
   /** Events are held back and sent in groups of `size` in reverse order. */
   | { readonly type: 'reverse'; readonly size: number }
   | { readonly type: 'duplicate' }
+  /** It ends as agreed before a word is said. */
+  | { readonly type: 'endsAtOnce' }
   | { readonly type: 'bookmarksOnly' };
 
 export interface FaultRule {

@@ -32,6 +32,7 @@ export function serveWatch(store: Store, request: WatchRequest, response: Server
   response.flushHeaders();
   const out = new Lines(response, request.fault, reset);
   if (request.fault?.type === 'goneEvent') out.error(expired(`too old resource version: ${request.resourceVersion} (${store.revision})`));
+  if (request.fault?.type === 'endsAtOnce') out.close();
 
   for (const { json } of initial) out.event('ADDED', json);
   const send = (event: StoreEvent): void => {
