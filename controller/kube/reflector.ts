@@ -67,9 +67,12 @@ export class Reflector<T> {
   readonly view = new View<T>();
   /** Resolves when the first list is complete, or is known to be forbidden. */
   readonly synced: Promise<void>;
+  /** Resolves when the first list is complete. */
+  readonly listed: Promise<void>;
   readonly #options: ReflectorOptions<T>;
   readonly #abort = new AbortController();
   #resolveSynced: () => void = () => undefined;
+  #resolveListed: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
   #listedAt: number | undefined;
   /** The connection was lost since then. */
@@ -82,6 +85,7 @@ export class Reflector<T> {
     this.#options = options;
     this.collection = options.collection;
     this.synced = new Promise((resolve) => (this.#resolveSynced = resolve));
+    this.listed = new Promise((resolve) => (this.#resolveListed = resolve));
   }
 
   get stats(): ReflectorStats {
@@ -167,6 +171,7 @@ export class Reflector<T> {
     this.#stats.freshAt = this.#listedAt;
     this.#emit(this.view.replace(found.list, found.version));
     this.#resolveSynced();
+    this.#resolveListed();
     return { type: 'done' };
   }
 

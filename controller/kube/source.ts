@@ -2,7 +2,7 @@
 // the Secrets and ConfigMaps that somebody names, and all that they know in one KubeState.
 import type { Origin } from '../../proxy/table/origin.ts';
 import type { Problem } from '../model/problem.ts';
-import { isNotFound } from './api-error.ts';
+import { isForbidden, isNotFound } from './api-error.ts';
 import { readArrived } from './arrived.ts';
 import type { Arrived, IngressPoint } from './arrived.ts';
 import type { KubeClient } from './client.ts';
@@ -47,6 +47,8 @@ export interface KubeSourceOptions {
 const MOST_BY_NAME = 100;
 /** Notes with which Problems begin or end. */
 const TELLS_PROBLEMS: ReadonlySet<Note['type']> = new Set<Note['type']>(['denied', 'allowed', 'shrunk', 'settled', 'failed']);
+/** Kinds without which nothing is routed. Whoever may read none of one of them would take a table away that an earlier run has left, and put an empty one in its place. */
+const NEEDED: ReadonlySet<Kind> = new Set<Kind>(['Ingress', 'Namespace', 'Service', 'EndpointSlice', 'Endpoints']);
 const SERVICE_LABEL = 'kubernetes.io/service-name';
 
 export class KubeSource implements Source {
@@ -85,11 +87,11 @@ export class KubeSource implements Source {
     return this.#store;
   }
 
-  /** Resolves when every kind has been listed or is known to be forbidden: as long as the API is away, it does not. */
+  /** Resolves when every kind has been listed, or is known to be forbidden and not needed: as long as the API is away, it does not. */
   async start(onChange: (changes: readonly Change[]) => void): Promise<void> {
-    const first = this.#collections().map((collection) => this.#reflect(collection).synced);
-    const endpoints = this.#endpointsKind().then((kind) => Promise.all(this.#endpointCollections(kind).map((collection) => this.#reflect(collection).synced)));
-    await Promise.all([...first, endpoints]).catch((error: unknown) => {
+    const first = this.#collections().map((collection) => this.#reflect(collection));
+    const all = this.#endpointsKind().then((kind) => [...first, ...this.#endpointCollections(kind).map((collection) => this.#reflect(collection))]);
+    await all.then(readEnough).catch((error: unknown) => {
       if (!this.#abort.signal.aborted) throw error;
     });
     this.#wanted.set('flags', this.#options.named);
@@ -157,6 +159,8 @@ export class KubeSource implements Source {
         return 'EndpointSlice';
       } catch (error) {
         if (isNotFound(error)) return 'Endpoints';
+        // There are clusters that show what they have to administrators alone; all since 1.21 have EndpointSlices.
+        if (isForbidden(error)) return 'EndpointSlice';
         await this.#gate.pass(backoffMs(failures, this.#timings, Math.random()), this.#abort.signal);
       }
     }
@@ -267,6 +271,13 @@ export class KubeSource implements Source {
       ];
     });
   }
+}
+
+/** Resolves when all have been read as far as they may be, and something of every kind that is needed has. */
+async function readEnough(reflectors: readonly Reflector<Arrived>[]): Promise<void> {
+  await Promise.all(reflectors.map(({ synced }) => synced));
+  const needed = Map.groupBy(reflectors.filter(({ collection }) => NEEDED.has(collection.kind)), ({ collection }) => collection.kind);
+  await Promise.all([...needed.values()].map((ofKind) => Promise.race(ofKind.map(({ listed }) => listed))));
 }
 
 function scopes(namespaces: readonly string[]): readonly string[] {

@@ -286,6 +286,22 @@ test('410 for every list is met with pauses that grow, as any other error', asyn
   t.is(followed.names('Ingress').length, 10);
 });
 
+test('44: without the right to any Ingress, Service or EndpointSlice nothing has been read yet, and the start goes on when it is there', async (t) => {
+  for (const missing of ['ingresses', 'services', 'endpointslices']) {
+    const cluster = await tenIngresses(t);
+    const allow = cluster.server.access.deny(missing);
+    const { started, log, names } = await follow(t, cluster);
+    let over = false;
+    void started.then(() => (over = true));
+    await until('it is refused', () => log.some((line) => line.includes('may not read') && line.includes(missing)), 10_000, () => log);
+    await pause(500);
+    t.false(over, `without ${missing}`);
+    allow();
+    await started;
+    t.is(names('Ingress').length, 10);
+  }
+});
+
 for (const kind of KINDS) {
   test(`44 ${kind}: a missing right for one kind is a Problem and one log line, and stops no other kind`, async (t) => {
     const cluster = await Cluster.start(kind, { rights: 'none' });

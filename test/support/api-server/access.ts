@@ -34,6 +34,8 @@ export class Access {
   readonly #denials = new Set<{ readonly resource: string; readonly verbs: readonly Verb[] | undefined; readonly user: string | undefined }>();
   /** False: everybody whose token is known may do anything that is not denied. */
   rbac = false;
+  /** False: the documents of discovery are for administrators alone, as where the right of all users to them was taken away. */
+  discovery = true;
 
   constructor(store: Store) {
     this.#store = store;
@@ -60,6 +62,12 @@ export class Access {
     const user = token === undefined ? undefined : this.#tokens.get(token);
     if (user === undefined) throw unauthorized();
     return user;
+  }
+
+  /** Throws 403. `path`: of a document of discovery. */
+  authorizeDiscovery(user: User, path: string): void {
+    if (this.discovery || user.groups.includes('system:masters')) return;
+    throw forbidden(`forbidden: User "${user.name}" cannot get path "${path}"`);
   }
 
   /** Throws 403. */

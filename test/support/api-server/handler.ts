@@ -77,7 +77,10 @@ export class Handler {
     if (['/healthz', '/livez', '/readyz'].includes(url.pathname)) return void response.end('ok');
     const user = this.#parts.access.authenticate(request.headers.authorization);
     const document = request.method === 'GET' ? discovery(url.pathname, this.#parts.hidden) : undefined;
-    if (document !== undefined) return sendJson(response, 200, JSON.stringify(document));
+    if (document !== undefined) {
+      this.#parts.access.authorizeDiscovery(user, url.pathname);
+      return sendJson(response, 200, JSON.stringify(document));
+    }
 
     const operation = readOperation(request, url, this.#parts.hidden);
     const { verb, type, subresource, namespace, name, narrowedTo, query } = operation;
