@@ -39,6 +39,8 @@ export class NamedObjects {
   readonly #whole = new Map<NamedKind, Whole>();
   /** Kinds for which a watch over all is being tried, or was refused. */
   readonly #tried = new Set<NamedKind>();
+  /** Watches over all that have not taken the place of others yet. */
+  readonly #trying = new Set<Reflector<Arrived>>();
   #begun = false;
 
   constructor(options: NamedOptions) {
@@ -51,7 +53,8 @@ export class NamedObjects {
     for (const kind of ['Secret', 'ConfigMap'] as const) {
       const wanted = this.#wanted[kind];
       if (wanted.size > this.#options.most) await this.#watchWhole(kind);
-      for (const key of wanted) if (this.#coveredBy(kind, key) === undefined) this.#watchByName(kind, key);
+      // Those that somebody began to want meanwhile are watched already.
+      for (const key of wanted) if (this.#coveredBy(kind, key) === undefined && !this.#byName[kind].has(key)) this.#watchByName(kind, key);
     }
     await Promise.all([...this.reflectors()].map((reflector) => reflector.synced));
   }
@@ -79,7 +82,7 @@ export class NamedObjects {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.reflectors()].map((reflector) => reflector.stop()));
+    await Promise.all([...this.reflectors(), ...this.#trying].map((reflector) => reflector.stop()));
   }
 
   #watchByName(kind: NamedKind, key: string): void {
@@ -109,7 +112,9 @@ export class NamedObjects {
       (changes) => apply(kind, changes.filter(({ key }) => keep(key))),
       true,
     ));
+    for (const reflector of reflectors) this.#trying.add(reflector);
     await Promise.all(reflectors.map((reflector) => reflector.synced));
+    for (const reflector of reflectors) this.#trying.delete(reflector);
     if (reflectors.some(({ stats }) => stats.denied !== '')) {
       await Promise.all(reflectors.map((reflector) => reflector.stop()));
       return;
