@@ -6,6 +6,7 @@ import { sleep } from './gate.ts';
 import { leaseSpec, look, mayTake, microTime, readLease } from './lease.ts';
 import type { Lease, Sighting } from './lease.ts';
 import type { KubeLog } from './notes.ts';
+import { Seldom } from './seldom.ts';
 
 export interface LeaderOptions {
   readonly client: KubeClient;
@@ -26,6 +27,7 @@ export class LeaderElection {
   readonly #options: LeaderOptions;
   readonly #abort = new AbortController();
   readonly #wallClock: () => Date;
+  readonly #seldom = new Seldom();
   #running: Promise<void> = Promise.resolve();
   #sighting: Sighting | undefined;
   #acquired = '';
@@ -67,14 +69,22 @@ export class LeaderElection {
   async #run(): Promise<void> {
     const { ttlMs } = this.#options;
     for (;;) {
-      await this.#round().catch((error: unknown) => {
+      const done = await this.#round().then(() => true, (error: unknown) => {
         this.#abort.signal.throwIfAborted();
-        if (!isConflict(error)) this.#options.log.warn({ reason: errorText(error) }, 'leader election: the Lease cannot be read or written');
+        this.#failed(error);
+        return false;
       });
       this.#announce();
-      const pauseMs = this.isLeader ? ttlMs / 3 : ttlMs / 4;
+      // A leader whose connection was cut has time for more than one other try before somebody else may lead.
+      const pauseMs = !this.isLeader ? ttlMs / 4 : done ? ttlMs / 3 : ttlMs / 15;
       await sleep(pauseMs * (0.9 + Math.random() / 5), this.#abort.signal);
     }
+  }
+
+  /** Somebody else was faster: that is what a conflict says, and it is no failure. */
+  #failed(error: unknown): void {
+    const more = isConflict(error) ? undefined : this.#seldom.pass('lease');
+    if (more !== undefined) this.#options.log.warn({ reason: errorText(error), ...more }, 'leader election: the Lease cannot be read or written');
   }
 
   async #round(): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Note } from './reflector.ts';
 import type { Collection } from './resources.ts';
 import { describe } from './resources.ts';
+import { Seldom } from './seldom.ts';
 
 /** As much of a logger as the Kubernetes side needs. */
 export interface KubeLog {
@@ -9,8 +10,6 @@ export interface KubeLog {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
-
-const REPEAT_MS = 60_000;
 
 const WORDS: { readonly [T in Note['type']]: { readonly level: keyof KubeLog; readonly text: string } } = {
   failed: { level: 'warn', text: 'the Kubernetes API does not answer as it should; what is known stays in force' },
@@ -25,7 +24,7 @@ const WORDS: { readonly [T in Note['type']]: { readonly level: keyof KubeLog; re
 
 export class NoteLog {
   readonly #log: KubeLog;
-  readonly #last = new Map<string, { at: number; silent: number }>();
+  readonly #seldom = new Seldom();
 
   constructor(log: KubeLog) {
     this.#log = log;
@@ -33,15 +32,9 @@ export class NoteLog {
 
   write(collection: Collection, { type, text }: Note): void {
     // Reasons of the same type replace each other, and of one kind one line is enough, however many names are watched.
-    const key = `${type} ${collection.kind} ${collection.namespace}`;
-    const now = performance.now();
-    const last = this.#last.get(key);
-    if (last !== undefined && now - last.at < REPEAT_MS) {
-      last.silent++;
-      return;
-    }
-    this.#last.set(key, { at: now, silent: 0 });
+    const more = this.#seldom.pass(`${type} ${collection.kind} ${collection.namespace}`);
+    if (more === undefined) return;
     const { level, text: words } = WORDS[type];
-    this.#log[level]({ objects: describe(collection), ...(text === '' ? {} : { reason: text }), ...(last === undefined || last.silent === 0 ? {} : { again: last.silent }) }, words);
+    this.#log[level]({ objects: describe(collection), ...(text === '' ? {} : { reason: text }), ...more }, words);
   }
 }

@@ -16,14 +16,17 @@ const HOUR_MS = 3_600_000;
 interface Candidate {
   readonly election: LeaderElection;
   readonly history: boolean[];
+  /** Reasons of its warnings. */
+  readonly warnings: string[];
 }
 
-async function candidate(t: ExecutionContext, cluster: Cluster, name: string, identity: string, skewMs = 0): Promise<Candidate> {
+async function candidate(t: ExecutionContext, cluster: Cluster, name: string, identity: string, { skewMs = 0, ttlMs = TTL_MS } = {}): Promise<Candidate> {
   const client = await KubeClient.connect(() => readIdentity(cluster.writeKubeconfig()));
   const history: boolean[] = [];
+  const warnings: string[] = [];
   const quiet = (): void => undefined;
   const election = new LeaderElection({
-    client, log: { info: quiet, warn: quiet, error: quiet }, namespace: 'fairlead', name, identity, ttlMs: TTL_MS,
+    client, log: { info: quiet, warn: (fields) => void warnings.push((fields as { reason: string }).reason), error: quiet }, namespace: 'fairlead', name, identity, ttlMs,
     onChange: (leader) => history.push(leader), wallClock: () => new Date(Date.now() + skewMs),
   });
   election.start();
@@ -31,7 +34,7 @@ async function candidate(t: ExecutionContext, cluster: Cluster, name: string, id
     await election.stop();
     await client.close();
   });
-  return { election, history };
+  return { election, history, warnings };
 }
 
 const lease = (name: string): Manifest => ({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: 'fairlead' } });
@@ -62,10 +65,10 @@ for (const kind of clusterKinds()) {
   });
 
   test(`43 ${kind}: clocks that are an hour off make no second leader`, async (t) => {
-    const fast = await candidate(t, cluster, 'skew', 'fast', HOUR_MS);
+    const fast = await candidate(t, cluster, 'skew', 'fast', { skewMs: HOUR_MS });
     await until('one leads', () => fast.election.isLeader);
-    const slow = await candidate(t, cluster, 'skew', 'slow', -HOUR_MS);
-    const slower = await candidate(t, cluster, 'skew', 'slower', -2 * HOUR_MS);
+    const slow = await candidate(t, cluster, 'skew', 'slow', { skewMs: -HOUR_MS });
+    const slower = await candidate(t, cluster, 'skew', 'slower', { skewMs: -2 * HOUR_MS });
     await pause(2 * TTL_MS);
     t.deepEqual([fast.history, slow.history, slower.history], [[true], [], []]);
   });
@@ -94,4 +97,27 @@ test('43: whoever cannot reach the API no longer takes itself for the leader bef
   t.like(own.server.read('Lease', 'fairlead/cut-off'), { spec: { holderIdentity: 'owner' } });
   await own.link.open();
   await until('it leads again', () => election.isLeader);
+});
+
+test('two renewals in a row that fail cost no leadership, and one line in the log', async (t) => {
+  const own = await Cluster.start('test server');
+  t.teardown(() => own.stop());
+  const { election, history, warnings } = await candidate(t, own, 'shaken', 'owner', { ttlMs: 6_000 });
+  await until('it leads', () => election.isLeader);
+  const fault = own.server.faults.add({ verb: 'update', resource: 'leases', times: 2, action: { type: 'status', code: 500 } });
+  await until('both have failed', () => fault.hits === 2);
+  const failed = performance.now();
+  await until('one has gone well', () => own.server.requests.some(({ at, verb, resource }) => at > failed && verb === 'update' && resource === 'leases'));
+  t.deepEqual(history, [true]);
+  t.is(warnings.length, 1);
+});
+
+test('what goes wrong with the Lease for long is logged once a minute', async (t) => {
+  const own = await Cluster.start('test server');
+  t.teardown(() => own.stop());
+  const fault = own.server.faults.add({ resource: 'leases', action: { type: 'status', code: 500 } });
+  const { history, warnings } = await candidate(t, own, 'broken', 'owner');
+  await until('it was tried several times', () => fault.hits >= 4);
+  t.deepEqual(history, []);
+  t.is(warnings.length, 1);
 });
