@@ -2,13 +2,15 @@
 // https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#response-status-kind
 
 const MAX_SHOWN = 300;
+/** No server that means well asks for more. */
+const MAX_RETRY_AFTER_S = 3600;
 
 export class ApiError extends Error {
   /** HTTP status, or the code of an ERROR event. */
   readonly status: number;
   /** Machine-readable: `Conflict`, `Expired`, `Forbidden`; empty if the answer has none. */
   readonly reason: string;
-  /** How long to wait before the next request; undefined: it does not say. */
+  /** How long to wait before the next request, an hour at most; undefined: it does not say. */
   readonly retryAfterMs: number | undefined;
 
   constructor(status: number, reason: string, message: string, retryAfterMs?: number) {
@@ -25,7 +27,7 @@ export function apiError(status: number, body: unknown, retryAfter?: string): Ap
   const { reason, message, details } = fieldsOf(body);
   const seconds = retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : fieldsOf(details).retryAfterSeconds;
   const text = typeof message === 'string' && message !== '' ? message : `status ${status}`;
-  return new ApiError(status, typeof reason === 'string' ? reason : '', text.slice(0, MAX_SHOWN), typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : undefined);
+  return new ApiError(status, typeof reason === 'string' ? reason : '', text.slice(0, MAX_SHOWN), typeof seconds === 'number' && seconds > 0 ? Math.min(seconds, MAX_RETRY_AFTER_S) * 1000 : undefined);
 }
 
 /** The version that was asked for is no longer known: only a new list helps. */

@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ (core/v1, which describe and get show alike)
 import type { Origin } from '../../proxy/table/origin.ts';
 import type { Problem } from '../model/problem.ts';
-import { errorText, isConflict, isNotFound } from './api-error.ts';
+import { ApiError, errorText, isConflict, isForbidden, isNotFound } from './api-error.ts';
 import type { KubeClient } from './client.ts';
 import { EventBook } from './event-book.ts';
 import type { DueEvent } from './event-book.ts';
@@ -12,6 +12,7 @@ import type { KubeLog } from './notes.ts';
 import type { Kind } from './objects.ts';
 import type { OwnPod } from './own-pods.ts';
 import { apiVersion, isNamespaced } from './resources.ts';
+import { Seldom } from './seldom.ts';
 import { KINDS } from './state.ts';
 
 export interface EventOptions {
@@ -38,6 +39,8 @@ interface Subject {
 }
 
 const RETRY_MS = 5_000;
+/** Until the next attempt in a namespace where it is forbidden. */
+const DENIED_MS = 60_000;
 const MAX_MESSAGE = 1000;
 const SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
 const KNOWN_KINDS: ReadonlySet<string> = new Set(KINDS);
@@ -46,6 +49,10 @@ export class EventWriter {
   readonly #options: EventOptions;
   readonly #book = new EventBook();
   readonly #abort = new AbortController();
+  readonly #seldom = new Seldom();
+  /** Namespaces in which it was forbidden to write Events, and until when nobody tries again. */
+  readonly #denied = new Map<string, number>();
+  readonly #may = ({ origin }: Problem): boolean => performance.now() >= (this.#denied.get(this.#namespaceOf(origin)) ?? 0);
   #running: Promise<void> | undefined;
   /** Events created or counted up since the start. */
   written = 0;
@@ -61,13 +68,13 @@ export class EventWriter {
 
   /** All Problems that there are now. */
   update(problems: readonly Problem[]): void {
-    this.#book.update(problems, ({ origin }) => this.#subject(origin) !== undefined, performance.now());
+    this.#book.update(problems, ({ origin }) => this.#subject(origin)?.uid ?? '', performance.now());
     this.check();
   }
 
   /** Leadership may have changed. */
   check(): void {
-    if (this.#running !== undefined || this.#book.waiting === 0 || !this.#options.isLeader() || this.#abort.signal.aborted) return;
+    if (this.#running !== undefined || this.#abort.signal.aborted || !this.#options.isLeader() || !this.#book.isDue(this.#may)) return;
     this.#running = this.#run().catch((error: unknown) => {
       if (!this.#abort.signal.aborted) throw error;
     }).finally(() => {
@@ -83,7 +90,7 @@ export class EventWriter {
 
   async #run(): Promise<void> {
     while (this.#options.isLeader()) {
-      const due = this.#book.next(performance.now());
+      const due = this.#book.next(performance.now(), this.#may);
       if (due === undefined) return;
       const subject = this.#subject(due.problem.origin);
       // Objects that went meanwhile need no Event.
@@ -94,12 +101,13 @@ export class EventWriter {
         this.written++;
       } catch (error) {
         this.#abort.signal.throwIfAborted();
-        this.#options.log.warn({ reason: errorText(error) }, 'an Event cannot be written');
+        const more = this.#seldom.pass('event');
+        if (more !== undefined) this.#options.log.warn({ reason: errorText(error), ...more }, 'an Event cannot be written');
         // A refusal of this very Event would be repeated for ever; anything else passes.
-        if (!isRefused(error)) {
-          this.#book.again(due);
-          pauseMs = RETRY_MS;
-        }
+        if (!isRefused(error)) this.#book.again(due);
+        // Where rights are missing, others need not wait.
+        if (isForbidden(error)) this.#denied.set(this.#namespaceOf(due.problem.origin), performance.now() + DENIED_MS);
+        else if (!isRefused(error)) pauseMs = Math.max(RETRY_MS, error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0);
       }
       await sleep(pauseMs, this.#abort.signal);
     }
@@ -107,7 +115,7 @@ export class EventWriter {
 
   async #tell({ id, problem }: DueEvent, subject: Subject): Promise<void> {
     const { client, identity } = this.#options;
-    const namespace = subject.namespace ?? 'default';
+    const namespace = this.#namespaceOf(problem.origin);
     const name = `${subject.name.slice(0, 230)}.${id}`;
     const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;
     const now = `${new Date().toISOString().slice(0, 19)}Z`;
@@ -146,6 +154,11 @@ export class EventWriter {
       // It ran out between the two.
       if (!isNotFound(error)) throw error;
     }
+  }
+
+  /** That an Event stands in: the object's own; `default` for objects without. */
+  #namespaceOf({ kind, namespace }: Origin): string {
+    return kind === 'API' ? this.#options.own.namespace : namespace || 'default';
   }
 
   /** Undefined: there is no object to tell it on. */

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { EventWriter } from '../../controller/kube/events.ts';
 import type { Problem } from '../../controller/model/problem.ts';
 import { Cluster, clusterKinds } from '../support/kube/cluster.ts';
-import { ingress, ingressClass } from '../support/kube/objects.ts';
+import { ingress, ingressClass, namespace } from '../support/kube/objects.ts';
 import { follow } from '../support/kube/source.ts';
 import { until } from '../support/kube/until.ts';
 
@@ -14,10 +14,10 @@ const problem = (name: string, message = 'there is no Service "web"'): Problem =
   severity: 'error', reason: 'BackendNotFound', origin: { kind: 'Ingress', namespace: 'shop', name, field: 'spec.rules[0].http.paths[0].backend' }, message, hint: 'Create it', effect: 'RouteDenied',
 });
 
-async function writer(t: ExecutionContext, cluster: Cluster, { leader = (): boolean => true, paceMs = 1 } = {}): Promise<EventWriter> {
+async function writer(t: ExecutionContext, cluster: Cluster, { leader = (): boolean => true, paceMs = 1, warn = quiet as (fields: object) => void } = {}): Promise<EventWriter> {
   const { client, source, started } = await follow(t, cluster);
   await started;
-  const events = new EventWriter({ client, log: { info: quiet, warn: quiet, error: quiet }, identity: 'fairlead-0', own: { namespace: 'fairlead', name: 'fairlead-0', uid: 'uid-of-the-pod' }, isLeader: leader, uidOf: (origin) => source.uidOf(origin), paceMs });
+  const events = new EventWriter({ client, log: { info: quiet, warn, error: quiet }, identity: 'fairlead-0', own: { namespace: 'fairlead', name: 'fairlead-0', uid: 'uid-of-the-pod' }, isLeader: leader, uidOf: (origin) => source.uidOf(origin), paceMs });
   t.teardown(() => events.stop());
   return events;
 }
@@ -86,6 +86,48 @@ for (const kind of clusterKinds()) {
     t.true((await eventsOn(cluster, 'odd')).every(({ message }) => (message as string).length <= 1000));
   });
 }
+
+test('an object that was made anew under the same name has an Event of its own, though the Problem is the same', async (t) => {
+  const cluster = await Cluster.start('test server');
+  t.teardown(() => cluster.stop());
+  await cluster.admin.apply(ingress('anew', 'anew.example', 'web'));
+  const events = await writer(t, cluster);
+  events.update([problem('anew')]);
+  await until('it is told', () => events.written === 1);
+  await cluster.admin.remove(ingress('anew', '', ''));
+  const { metadata } = await cluster.admin.apply(ingress('anew', 'anew.example', 'web'));
+  const uids = async (): Promise<unknown[]> => (await eventsOn(cluster, 'anew')).map(({ involvedObject }) => (involvedObject as { uid?: unknown }).uid);
+  await until('the new one is told', async () => {
+    events.update([problem('anew')]);
+    return (await uids()).includes(metadata.uid);
+  });
+  t.is((await uids()).length, 2);
+});
+
+test('where Events may not be written, that is logged once and holds up no other namespace', async (t) => {
+  const cluster = await Cluster.start('test server', { rights: 'none' });
+  t.teardown(() => cluster.stop());
+  await cluster.admin.apply(namespace('other'));
+  const rbac = 'rbac.authorization.k8s.io';
+  const subjects = [{ kind: 'ServiceAccount', name: 'fairlead', namespace: 'fairlead' }];
+  await cluster.admin.apply({ apiVersion: `${rbac}/v1`, kind: 'ClusterRole', metadata: { name: 'reads' }, rules: [{ apiGroups: ['*'], resources: ['*'], verbs: ['list', 'watch'] }] });
+  await cluster.admin.apply({ apiVersion: `${rbac}/v1`, kind: 'ClusterRoleBinding', metadata: { name: 'reads' }, subjects, roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'reads' } });
+  await cluster.admin.apply({ apiVersion: `${rbac}/v1`, kind: 'Role', metadata: { name: 'events', namespace: 'other' }, rules: [{ apiGroups: [''], resources: ['events'], verbs: ['create'] }] });
+  await cluster.admin.apply({ apiVersion: `${rbac}/v1`, kind: 'RoleBinding', metadata: { name: 'events', namespace: 'other' }, subjects, roleRef: { apiGroup: rbac, kind: 'Role', name: 'events' } });
+  for (const name of ['a', 'b']) await cluster.admin.apply(ingress(name, `${name}.example`, 'web'));
+  await cluster.admin.apply(ingress('c', 'c.example', 'web', { namespace: 'other' }));
+  const warnings: object[] = [];
+  const events = await writer(t, cluster, { warn: (fields) => void warnings.push(fields) });
+  const elsewhere = problem('c');
+  events.update([problem('a'), problem('b'), { ...elsewhere, origin: { ...elsewhere.origin, namespace: 'other' } }]);
+  await until('the one that may be written is', () => events.written === 1, 4_000);
+  await pause(300);
+  events.check();
+  await pause(300);
+  t.is(cluster.server.requests.filter(({ verb, resource, namespace: of }) => verb === 'create' && resource === 'events' && of === 'shop').length, 1);
+  t.is(events.waiting, 2);
+  t.is(warnings.length, 1);
+});
 
 test('Events are written ten a second at most, and the first of a thousand objects does not have to wait for the last', async (t) => {
   const cluster = await Cluster.start('test server');

@@ -4,12 +4,13 @@ import { EventBook } from '../../../controller/kube/event-book.ts';
 import type { Problem } from '../../../controller/model/problem.ts';
 
 const problem = (name: string, message = 'wrong', kind = 'Ingress'): Problem => ({ severity: 'error', reason: 'InvalidObject', origin: { kind, namespace: 'shop', name }, message, effect: 'ObjectRefused' });
-const always = (): boolean => true;
+const always = (): string => 'uid';
+const any = (): boolean => true;
 
 /** Takes all that is due. */
 function take(book: EventBook, now: number): string[] {
   const names: string[] = [];
-  for (let due = book.next(now); due !== undefined; due = book.next(now)) names.push(`${due.problem.origin.name} ${due.problem.message}`);
+  for (let due = book.next(now, any); due !== undefined; due = book.next(now, any)) names.push(`${due.problem.origin.name} ${due.problem.message}`);
   return names;
 }
 
@@ -53,10 +54,35 @@ test('an object with a thousand Problems does not drown the others', (t) => {
 
 test('what Events cannot be about is left out, and what could not be told is due again', (t) => {
   const book = new EventBook();
-  book.update([problem('flag', 'x', 'Flag'), problem('a')], ({ origin }) => origin.kind !== 'Flag', 0);
-  const due = book.next(0)!;
+  book.update([problem('flag', 'x', 'Flag'), problem('a')], ({ origin }) => (origin.kind === 'Flag' ? '' : 'uid'), 0);
+  const due = book.next(0, any)!;
   t.is(due.problem.origin.name, 'a');
-  t.is(book.next(0), undefined);
+  t.is(book.next(0, any), undefined);
   book.again(due);
-  t.is(book.next(1)?.id, due.id);
+  t.is(book.next(1, any)?.id, due.id);
+});
+
+test('an object that was made anew is told of as any other', (t) => {
+  const book = new EventBook();
+  const same = problem('a');
+  book.update([same], () => 'old', 0);
+  const before = book.next(0, any);
+  book.update([same], () => 'new', 1);
+  const after = book.next(1, any);
+  t.is(after?.problem, same);
+  t.not(after?.id, before?.id);
+  book.update([same, problem('b')], () => 'new', 2);
+  t.deepEqual(take(book, 2), ['b wrong']);
+});
+
+test('what may not be told now waits, and holds up nothing', (t) => {
+  const book = new EventBook();
+  const may = ({ origin }: Problem): boolean => origin.name !== 'a';
+  book.update([problem('a'), problem('b')], always, 0);
+  t.true(book.isDue(may));
+  t.is(book.next(0, may)?.problem.origin.name, 'b');
+  t.false(book.isDue(may));
+  t.is(book.next(0, may), undefined);
+  t.is(book.waiting, 1);
+  t.deepEqual(take(book, 1), ['a wrong']);
 });
