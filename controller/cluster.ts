@@ -53,7 +53,11 @@ export class ClusterSource implements Source {
   readonly #identity = `${hostname()}_${randomBytes(4).toString('hex')}`;
   #parts: Parts | undefined;
   #nodePoints: readonly IngressPoint[] | undefined;
+  /** Why the nodes were not known whenever that was asked since they last were. */
+  readonly #nodesUnknown = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  /** True: which Ingresses are ours is known. Before, an IngressClass may be missing that says that one of them is somebody else's. */
+  #complete = false;
   #stopped = false;
 
   constructor(settings: Settings, kube: KubeSettings, log: Log) {
@@ -78,6 +82,7 @@ export class ClusterSource implements Source {
       if (changes.some(({ kind, key }) => kind === 'Ingress' || kind === 'IngressClass' || (kind === 'Service' && key === this.#kube.publishService))) status?.check();
     });
     if (this.#stopped) return;
+    this.#complete = true;
     this.#look();
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
   }
@@ -144,15 +149,21 @@ export class ClusterSource implements Source {
   }
 
   #look(): void {
-    if (this.#parts === undefined || this.#stopped || !this.#leads()) return;
+    if (this.#parts === undefined || !this.#complete || this.#stopped || !this.#leads()) return;
     const { events, status, pods } = this.#parts;
     events.check();
     if (status === undefined) return;
     if (this.#kube.publishService !== undefined || this.#kube.publishStatusAddresses.length > 0) return status.check();
     pods.nodeAddresses(AbortSignal.timeout(LOOK_MS)).then((addresses) => {
+      this.#nodesUnknown.clear();
       this.#nodePoints = pointsOfAddresses(addresses);
       status.check();
-    }, (error: unknown) => this.#log.debug({ reason: errorText(error) }, 'the nodes of Fairlead\'s pods are not known'));
+    }, (error: unknown) => {
+      const reason = errorText(error);
+      // Once for each reason: where nobody wants a status, this is so for good.
+      if (!this.#nodesUnknown.has(reason)) this.#log.warn({ reason }, 'the status of Ingresses is left alone: it would show the nodes of Fairlead\'s pods, and they are not known');
+      this.#nodesUnknown.add(reason);
+    });
   }
 
   #desired(): readonly IngressPoint[] | undefined {
@@ -170,7 +181,7 @@ export class ClusterSource implements Source {
 
   /** Only where it was asked for, and by the last replica: the others still serve. */
   async #clearStatus({ status, pods }: Parts): Promise<void> {
-    if (!this.#kube.updateStatusOnShutdown || status === undefined || !this.#leads()) return;
+    if (!this.#kube.updateStatusOnShutdown || !this.#complete || status === undefined || !this.#leads()) return;
     if (await pods.isLast(AbortSignal.timeout(SHUTDOWN_MS))) await status.clear(SHUTDOWN_MS);
   }
 }

@@ -7,6 +7,7 @@ import type { KubeClient } from './client.ts';
 import { sleep } from './gate.ts';
 import type { KubeLog } from './notes.ts';
 import { objectPath } from './resources.ts';
+import { Seldom } from './seldom.ts';
 
 export interface StatusOptions {
   readonly client: KubeClient;
@@ -34,11 +35,15 @@ const MAX_RETRY_MS = 30_000;
 export class StatusWriter {
   readonly #options: StatusOptions;
   readonly #abort = new AbortController();
+  readonly #seldom = new Seldom();
   /** What was written last, over what, and when. */
   readonly #written = new Map<string, { readonly points: readonly IngressPoint[]; readonly over: readonly IngressPoint[]; readonly at: number }>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
-  #failures = 0;
+  /** Ingresses whose write failed: how often in a row, and until when it is not tried again. */
+  readonly #failed = new Map<string, { readonly failures: number; readonly until: number }>();
+  /** Nothing is written before, because the server asked for it. */
+  #quietUntil = 0;
   /** Statuses written since the start. */
   writes = 0;
 
@@ -68,41 +73,50 @@ export class StatusWriter {
     if (this.#abort.signal.aborted || this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      if (this.#running !== undefined) return this.#schedule(SETTLE_MS);
+      if (this.#running !== undefined || performance.now() < this.#quietUntil) return this.#schedule(SETTLE_MS);
       this.#running = this.#round().finally(() => (this.#running = undefined));
-    }, delayMs);
+    }, Math.max(delayMs, this.#quietUntil - performance.now()));
   }
 
   async #round(): Promise<void> {
-    const { isLeader, desired, own } = this.#options;
+    const { isLeader, desired } = this.#options;
     const points = desired();
     if (!isLeader() || points === undefined) return;
-    const keys = [...own()].filter((key) => this.#differs(key, points));
+    const own = new Set(this.#options.own());
     for (const key of this.#written.keys()) if (this.#options.current(key) === undefined) this.#written.delete(key);
-    let failed = false;
-    let retryAfterMs = 0;
-    await inParallel(keys, async (key) => {
-      if (!isLeader() || this.#abort.signal.aborted) return;
-      try {
-        await this.#write(key, points, this.#abort.signal);
-      } catch (error) {
-        if (isNotFound(error) || this.#abort.signal.aborted) return;
-        if (!failed) this.#options.log.warn({ ingress: key, reason: errorText(error) }, 'the status of an Ingress cannot be written');
-        failed = true;
-        retryAfterMs = Math.max(retryAfterMs, error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0);
-        // A server that says no to one will say no to the next: no more than a few at a time.
-        await sleep(RETRY_MS, this.#abort.signal).catch(() => undefined);
-      }
-    });
-    this.#failures = failed ? this.#failures + 1 : 0;
-    if (failed) this.#schedule(Math.max(retryAfterMs, Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** Math.min(this.#failures - 1, 5))));
-    else if (this.#written.size > 0) this.#schedule(REWRITE_MS);
+    for (const key of this.#failed.keys()) if (!own.has(key)) this.#failed.delete(key);
+    const now = performance.now();
+    const keys = [...own].filter((key) => this.#differs(key, points) && now >= (this.#failed.get(key)?.until ?? 0));
+    await inParallel(keys, (key) => this.#try(key, points));
+    const waits = [...this.#failed.values()].map(({ until }) => until - performance.now());
+    if (this.#written.size > 0) waits.push(REWRITE_MS);
+    if (waits.length > 0) this.#schedule(Math.max(SETTLE_MS, waits.reduce((a, b) => Math.min(a, b))));
+  }
+
+  async #try(key: string, points: readonly IngressPoint[]): Promise<void> {
+    // Whoever asks to be left alone is, by all that still wait in this round.
+    if (!this.#options.isLeader() || this.#abort.signal.aborted || performance.now() < this.#quietUntil) return;
+    try {
+      await this.#write(key, points, this.#abort.signal);
+      this.#failed.delete(key);
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      if (isNotFound(error)) return void this.#failed.delete(key);
+      const more = this.#seldom.pass('status');
+      if (more !== undefined) this.#options.log.warn({ ingress: key, reason: errorText(error), ...more }, 'the status of an Ingress cannot be written');
+      const failures = (this.#failed.get(key)?.failures ?? 0) + 1;
+      this.#failed.set(key, { failures, until: performance.now() + Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** Math.min(failures - 1, 5)) });
+      if (error instanceof ApiError && error.retryAfterMs !== undefined) this.#quietUntil = performance.now() + error.retryAfterMs;
+      // A server that says no to one will say no to the next: no more than a few at a time.
+      await sleep(RETRY_MS, this.#abort.signal).catch(() => undefined);
+    }
   }
 
   #differs(key: string, points: readonly IngressPoint[]): boolean {
     const current = this.#options.current(key);
     if (current === undefined || samePoints(current, points)) {
       this.#written.delete(key);
+      this.#failed.delete(key);
       return false;
     }
     const written = this.#written.get(key);

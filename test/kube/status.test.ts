@@ -134,3 +134,34 @@ test('a server that refuses writes is asked again, and not all the time', async 
   fault.remove();
   await until('all are written', async () => (await Promise.all(Array.from({ length: 50 }, (_, index) => shows(cluster, `web-${index}`, state.points!)))).every(Boolean), 15_000);
 });
+
+test('a server that asks writers for five seconds is left alone by all that wait', async (t) => {
+  const cluster = await Cluster.start('test server');
+  t.teardown(() => cluster.stop());
+  for (let index = 0; index < 50; index++) await cluster.admin.apply(ingress(`web-${index}`, `web-${index}.example`, 'web'));
+  const fault = cluster.server.faults.add({ verb: 'patch', resource: 'ingresses', action: { type: 'status', code: 429, retryAfterSeconds: 5 } });
+  const state = await setup(t, cluster, 'web-');
+  state.points = [{ ip: '192.0.2.1' }];
+  await until('it was asked', () => fault.hits > 0);
+  await pause(2_500);
+  t.true(fault.hits <= 8, `${fault.hits} writes`);
+});
+
+test('an Ingress whose status may not be written is tried less and less often, whatever happens meanwhile, and holds up no other', async (t) => {
+  const cluster = await Cluster.start('test server', { rights: 'none' });
+  t.teardown(() => cluster.stop());
+  const rbac = 'rbac.authorization.k8s.io';
+  const rules = [{ apiGroups: ['*'], resources: ['*'], verbs: ['list', 'watch'] }, { apiGroups: ['networking.k8s.io'], resources: ['ingresses/status'], verbs: ['patch'], resourceNames: ['web-good'] }];
+  await cluster.admin.apply({ apiVersion: `${rbac}/v1`, kind: 'ClusterRole', metadata: { name: 'one-status' }, rules });
+  await cluster.admin.apply({ apiVersion: `${rbac}/v1`, kind: 'ClusterRoleBinding', metadata: { name: 'one-status' }, subjects: [{ kind: 'ServiceAccount', name: 'fairlead', namespace: 'fairlead' }], roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'one-status' } });
+  for (const name of ['web-bad', 'web-good']) await cluster.admin.apply(ingress(name, `${name}.example`, 'web'));
+  const state = await setup(t, cluster, 'web-');
+  const tries = (): number => cluster.server.requests.filter(({ verb, name, user }) => verb === 'patch' && name === 'web-bad' && user !== 'admin').length;
+  for (let round = 1; round <= 6; round++) {
+    state.points = [{ ip: `192.0.2.${round}` }];
+    await until('the good one is written', () => shows(cluster, 'web-good', state.points!), 5_000);
+    await pause(1_000);
+  }
+  // After one second, two, four, and so on.
+  t.true(tries() >= 2 && tries() <= 4, `${tries()} tries in six seconds`);
+});
