@@ -119,8 +119,10 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
 
   onDeadline(): void {
     if (this.#detached) return;
+    // Whatever of a request was still to come, nobody waits for it.
+    if (this.#lingering) return this.destroy();
     const body = this.#body;
-    if (this.#response === undefined && !this.#lingering && !this.#stalled) {
+    if (this.#response === undefined && !this.#stalled) {
       // Between requests: an idle connection goes silently, an unfinished head is told why.
       if (this.#held === undefined) this.destroy();
       else this.#refuse(408, 'DownstreamRequestTimeout', 'the request head was not complete in time');

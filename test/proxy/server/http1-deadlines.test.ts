@@ -14,6 +14,14 @@ import { parseResponses } from '../../support/strict-http1.ts';
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const post = (length: number, body: string): string => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n${body}`;
 
+/** The proxy has closed its side; the client's own stays open, and the proxy does not wait for it: whatever it sends then meets a reset. */
+async function isLeft(t: ExecutionContext, client: RawClient): Promise<void> {
+  const sending = setInterval(() => client.write('x'), 50);
+  t.teardown(() => clearInterval(sending));
+  for (const end = performance.now() + 6_000; !client.socket.destroyed && performance.now() < end; await pause(10));
+  t.true(client.socket.destroyed);
+}
+
 test('a connection whose request is followed by an empty line is idle, and closed in time', async (t) => {
   const plane = await forwardPlane(t, [ok], { limits: { keepAliveTimeoutMs: 500 } });
   for (const request of [GET, post(2, 'hi')]) {
@@ -68,14 +76,22 @@ test('a 413 in the middle of a read is the last answer of its connection, whatev
     client.write(`${together ? head : ''}a\r\n0123456789\r\n0\r\n\r\n${rest}`);
     await client.end();
     t.deepEqual(parseResponses(client.received, [], true).responses.map(statusOf), [413]);
-    // Its own side stays open, and the proxy does not wait for it: whatever it sends then meets a reset.
-    const sending = setInterval(() => client.write('x'), 50);
-    t.teardown(() => clearInterval(sending));
-    for (const end = performance.now() + 6_000; !client.socket.destroyed && performance.now() < end; await pause(10));
-    t.true(client.socket.destroyed);
+    await isLeft(t, client);
   };
   await Promise.all(['', 'GET /second HTTP/1.1\r\nHost: a\r\n\r\n'].flatMap((rest) => [last(rest, false), last(rest, true)]));
   t.deepEqual(backend.requests.filter(({ target }) => target === '/second'), []);
+});
+
+test('a connection ends with an answer that came before its upload was complete, though the client never completes it', async (t) => {
+  const plane = await forwardPlane(t, [ok], { limits: { bodyBytes: 5 } });
+  for (const upload of [post(1_000_000, 'xxx'), 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n']) {
+    const client = await RawClient.connect(plane.port);
+    t.teardown(() => client.destroy());
+    client.write(upload);
+    await client.end();
+    t.deepEqual(parseResponses(client.received, [], true).responses.map(statusOf), [413]);
+    await isLeft(t, client);
+  }
 });
 
 test('a request behind an upload that is answered as soon as it is complete has its turn', async (t) => {
