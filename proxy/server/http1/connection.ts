@@ -13,6 +13,7 @@ import type { Connection, ServerContext } from '../context.ts';
 import { Http1Body } from './body.ts';
 import type { BodyHost } from './body.ts';
 import { headRefusalReason, readRequest, refuseEarly } from './request.ts';
+import type { RequestRefusal } from './request.ts';
 import { Http1Response } from './response.ts';
 import type { ResponseHost } from './response.ts';
 import { Http2Connection } from '../http2/connection.ts';
@@ -125,7 +126,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     if (this.#response === undefined && !this.#stalled) {
       // Between requests: an idle connection goes silently, an unfinished head is told why.
       if (this.#held === undefined) this.destroy();
-      else this.#refuse(408, 'DownstreamRequestTimeout', 'the request head was not complete in time');
+      else this.#refuse({ status: 408, reason: 'DownstreamRequestTimeout', text: 'the request head was not complete in time' });
     } else if (!this.#stalled && body !== undefined && body.waiting) {
       this.#mustClose = true;
       body.fail({ reason: 'DownstreamRequestTimeout', side: 'downstream', retry: 'no', status: 408 });
@@ -248,14 +249,10 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     }
     this.#held = undefined;
     if (end - start > limits.headBytes) {
-      this.#refuse(431, 'RequestHeadersTooLarge', 'the request head is too long');
-      return;
+      return this.#refuse({ status: 431, reason: 'RequestHeadersTooLarge', text: 'the request head is too long' });
     }
     const error = parseRequestHead(alone && end + 4 === buffer.length ? text : buffer.toString('latin1', start, end + 4), head, limits.requestLineBytes, limits.headerCount);
-    if (error !== undefined) {
-      this.#refuse(error.status, headRefusalReason(error.status), error.text, head.method, head.target);
-      return;
-    }
+    if (error !== undefined) return this.#refuse({ ...error, reason: headRefusalReason(error.status) }, head.method, head.target);
     giveBackFraming(buffer, end + 4);
     this.#begin(end + 4 < buffer.length ? buffer.subarray(end + 4) : undefined);
   }
@@ -284,10 +281,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   #awaitHead(buffer: Buffer, start: number): void {
     const { limits } = this.#context;
     const refusal = refuseEarly(buffer, start, limits);
-    if (refusal !== undefined) {
-      this.#refuse(refusal.status, refusal.reason, refusal.text);
-      return;
-    }
+    if (refusal !== undefined) return this.#refuse(refusal);
     if (this.#halfClosed) {
       this.#linger();
     } else if (buffer.length === start) {
@@ -308,10 +302,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     const { method, minor } = head;
     if (minor === 0 ? !head.keepAlive || head.close : head.close) this.#mustClose = true;
     const read = readRequest(head);
-    if ('refusal' in read) {
-      const { status, reason, text } = read.refusal;
-      return this.#refuse(status, reason, text, method, head.target);
-    }
+    if ('refusal' in read) return this.#refuse(read.refusal, method, head.target);
     const response = new Http1Response(this, method, minor, head.teTrailers);
     this.#response = response;
     let body: Http1Body | undefined;
@@ -341,9 +332,9 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
   }
 
   /** Answers a request that cannot be served as an exchange, and closes. */
-  #refuse(status: number, reason: string, text: string, method = '', target = ''): void {
-    this.#context.refused(this.#peer, { status, reason, text, method, target });
-    this.socket.write(refusalText(status, text), 'latin1');
+  #refuse(refusal: RequestRefusal, method = '', target = ''): void {
+    this.#context.refused(this.#peer, { ...refusal, method, target });
+    this.socket.write(refusalText(refusal.status, refusal.text), 'latin1');
     this.#linger();
   }
 
