@@ -124,9 +124,10 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     if (this.#lingering) return this.destroy();
     const body = this.#body;
     if (this.#response === undefined && !this.#stalled) {
-      // Between requests: an idle connection goes silently, an unfinished head is told why.
-      if (this.#held === undefined) this.destroy();
-      else this.#refuse({ status: 408, reason: 'DownstreamRequestTimeout', text: 'the request head was not complete in time' });
+      // Between requests: an unfinished head is told why, and an idle connection goes silently, once its client has all of its last answer.
+      if (this.#held !== undefined) this.#refuse({ status: 408, reason: 'DownstreamRequestTimeout', text: 'the request head was not complete in time' });
+      else if (this.socket.writableLength > 0) this.#linger();
+      else this.destroy();
     } else if (!this.#stalled && body !== undefined && body.waiting) {
       this.#mustClose = true;
       body.fail({ reason: 'DownstreamRequestTimeout', side: 'downstream', retry: 'no', status: 408 });
