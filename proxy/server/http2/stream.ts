@@ -197,7 +197,8 @@ export class Http2Stream implements ResponseWriter, BodyStream, Sender, Expiring
     }
     if (this.#stalled && this.#pendingBytes < (this.#sendWindow > 0 ? WAITING_BYTES : SHUT_OUT_BYTES)) {
       this.#stalled = false;
-      this.context.deadlines.clear(this);
+      // Of a response that is given nobody waits for room, and the rest of it has its deadline still.
+      if (!this.#ended) this.context.deadlines.clear(this);
       this.onDrain?.();
     }
   }
