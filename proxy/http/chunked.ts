@@ -34,6 +34,9 @@ export class ChunkedDecoder {
   /** Bytes of extensions and trailers so far. */
   #overhead = 0;
   #trailerText = '';
+  /** Octets of the trailer line that has begun. */
+  #lineBytes = 0;
+  #afterCr = false;
   readonly #maxOverhead: number;
   readonly #maxTrailers: number;
 
@@ -109,26 +112,32 @@ export class ChunkedDecoder {
     return at;
   }
 
-  /** Collects the trailer section byte by byte until its empty line; it is rare and small. */
-  #pushTrailer(chunk: Buffer, at: number): number {
-    while (at < chunk.length) {
+  /** Collects the trailer section until its empty line. */
+  #pushTrailer(chunk: Buffer, start: number): number {
+    for (let at = start; at < chunk.length; ) {
       const code = chunk[at++] as number;
-      const afterCr = this.#trailerText.endsWith('\r');
-      this.#trailerText += String.fromCharCode(code);
       if (++this.#overhead > this.#maxOverhead) return this.#fail('trailers that are too long', chunk.length);
-      if (afterCr !== (code === LF)) return this.#fail('a trailer line that does not end in CR LF', chunk.length);
+      if (this.#afterCr !== (code === LF)) return this.#fail('a trailer line that does not end in CR LF', chunk.length);
+      this.#afterCr = code === CR;
+      this.#lineBytes++;
       if (code !== LF) continue;
-      const text = this.#trailerText;
-      if (text.length > 2 && !text.endsWith('\r\n\r\n')) continue;
-      trailerFields.reset();
-      const error = parseFields(text, 0, trailerFields, this.#maxTrailers);
-      if (error !== undefined) return this.#fail(`in the trailers: ${error.text}`, chunk.length);
-      if (comesTooLate(trailerFields)) return this.#fail('trailers that speak of framing, routing or the connection', chunk.length);
-      this.trailers = trailerFields.headers;
-      this.#state = STATE.done;
-      return at;
+      const empty = this.#lineBytes === 2;
+      this.#lineBytes = 0;
+      if (!empty) continue;
+      this.#takeTrailers(this.#trailerText + chunk.toString('latin1', start, at));
+      return this.error === undefined ? at : chunk.length;
     }
-    return at;
+    this.#trailerText += chunk.toString('latin1', start);
+    return chunk.length;
+  }
+
+  #takeTrailers(text: string): void {
+    trailerFields.reset();
+    const error = parseFields(text, 0, trailerFields, this.#maxTrailers);
+    if (error !== undefined) return void this.#fail(`in the trailers: ${error.text}`, 0);
+    if (comesTooLate(trailerFields)) return void this.#fail('trailers that speak of framing, routing or the connection', 0);
+    this.trailers = trailerFields.headers;
+    this.#state = STATE.done;
   }
 
   #fail(error: string, end: number): number {
