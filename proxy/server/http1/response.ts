@@ -24,6 +24,8 @@ export interface ResponseHost {
   destroy(): void;
 }
 
+/** RFC 9110 §15.5.20. */
+const MISDIRECTED = 421;
 const CRLF = '\r\n';
 const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
 const CHUNK_END = Buffer.from(CRLF, 'latin1');
@@ -74,7 +76,8 @@ export class Http1Response implements ResponseWriter {
   head(status: number, headers: RawHeaders, length: number | undefined): void {
     if (this.started || this.ended) return;
     this.started = true;
-    this.#close = this.#host.mustClose();
+    // A client whose request came over the wrong connection would send its next one over the same.
+    this.#close = this.#host.mustClose() || status === MISDIRECTED;
     this.#bodiless = this.#isHead || status === 204 || status === 304;
     let text = `HTTP/1.1 ${status} ${reasonPhrase(status)}${CRLF}`;
     let dated = false;

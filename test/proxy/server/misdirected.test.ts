@@ -1,5 +1,6 @@
 // Requests for a host that is passed through, over a connection that ends here: browsers send them where one certificate is
 // good for both hosts. That host's routes have no say over TLS, so the client is told to make a connection of its own.
+import { connect } from 'node:tls';
 import test from 'ava';
 import { request } from 'undici';
 import { ask } from '../../support/https-client.ts';
@@ -29,6 +30,19 @@ for (const version of ['1.1', '2'] as const) {
     t.is((await ask(plane.httpsPort, 'a.test', { host: 'pass.test', version })).status, 200, 'once it is not passed through any more');
   });
 }
+
+test('HTTP/1.1: a misdirected request is the last of its connection, and nothing behind it is served', async (t) => {
+  const plane = await startTlsPlane(t, { hosts: { 'a.test': { certificate }, 'pass.test': PASSED } });
+  for (const version of ['1.0', '1.1']) {
+    const socket = connect({ port: plane.httpsPort, host: '127.0.0.1', servername: 'a.test', rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
+    t.teardown(() => socket.destroy());
+    socket.write(['pass.test', 'a.test'].map((host) => `GET / HTTP/${version}\r\nHost: ${host}\r\nConnection: keep-alive\r\n\r\n`).join(''));
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    t.deepEqual(text.match(/^(HTTP\/|connection:).*/gm), ['HTTP/1.1 421 Misdirected Request', 'connection: close']);
+  }
+  t.is(plane.requests.length, 0);
+});
 
 test('in clear text such a host is served by its routes', async (t) => {
   const plane = await startTlsPlane(t, { hosts: { 'a.test': { certificate }, 'pass.test': PASSED } });
