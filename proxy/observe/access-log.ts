@@ -88,8 +88,18 @@ function text(value: string, limit: number): string {
   return JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value);
 }
 
+/** What JSON leaves as it is, and terminals obey or readers of lines take for the end of one: 0x9B, 0x85 and their like. */
+const INVISIBLE = /[\x7f-\x9f\u2028\u2029]/;
+const EACH_INVISIBLE = new RegExp(INVISIBLE, 'g');
+
+/** The same for a text that may hold any octet but those that end a field line. */
+function octets(value: string, limit: number): string {
+  const json = text(value, limit);
+  return INVISIBLE.test(json) ? json.replace(EACH_INVISIBLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`) : json;
+}
+
 function attemptJson(attempt: Attempt, limits: TextLimits): string {
-  const detail = attempt.detail === undefined ? '' : `,"detail":${text(attempt.detail, limits.text)}`;
+  const detail = attempt.detail === undefined ? '' : `,"detail":${octets(attempt.detail, limits.text)}`;
   const result = attempt.error === undefined ? `"status":${attempt.status ?? 0}` : `"error":${text(attempt.error, limits.text)}${detail}`;
   return `{"endpoint":${text(endpointText(attempt.endpoint), 64)},${result},"ms":${milliseconds(attempt.elapsedMs ?? 0)}}`;
 }
@@ -97,7 +107,7 @@ function attemptJson(attempt: Attempt, limits: TextLimits): string {
 function header(headers: RawHeaders, name: string, field: string, limits: TextLimits): string {
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const seen = headers[at] ?? '';
-    if (seen.length === name.length && seen.toLowerCase() === name) return `,"${field}":${text(headers[at + 1] ?? '', limits.text)}`;
+    if (seen.length === name.length && seen.toLowerCase() === name) return `,"${field}":${octets(headers[at + 1] ?? '', limits.text)}`;
   }
   return '';
 }

@@ -50,8 +50,16 @@ test('no client can break out of its field or begin a line of its own', (t) => {
   t.is(parsed(line)['user_agent'], evil);
 });
 
+test('nor does a terminal that shows the line obey it, or a reader of lines see two', (t) => {
+  const evil = '\u009b2J\u0085{"msg":"request"}\u007f\u2028\u00a0\u00e9';
+  const attempts = [{ endpoint, startedAt: 0, elapsedMs: 1, error: 'UpstreamProtocolError', detail: evil }];
+  const line = accessLogLine(exchange({ headers: ['user-agent', evil, 'referer', evil], attempts, status: 502 }), 0, 0, 0, NOW);
+  t.notRegex(line, /[\p{Cc}\u2028\u2029][^]/u);
+  t.like(parsed(line), { user_agent: evil, referer: evil, attempts: [{ detail: evil }] });
+});
+
 test('a line fits into one write of a pipe, however long and full of escapes its texts are', (t) => {
-  for (const character of ['a', '\u0001', '"', '…', 'ÿ']) {
+  for (const character of ['a', '\u0001', '\u009b', '"', '…', 'ÿ']) {
     const long = character.repeat(20_000);
     const attempts = Array.from({ length: 50 }, () => ({ endpoint, startedAt: 0, elapsedMs: 1, error: long, detail: long }));
     const line = accessLogLine(exchange({ method: long, hostname: long, target: long, path: long, headers: ['user-agent', long, 'referer', long], cluster: long, attempts, status: 400, reason: long }), 0, 0, 0, NOW);
