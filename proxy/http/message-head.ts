@@ -68,6 +68,8 @@ const BAD_NAME = bad('a field name that is not a token');
 const BAD_VALUE = bad('a control character in a field value');
 const FOLDED = bad('a folded field line');
 const NO_COLON = bad('a field line without colon');
+const TOO_LONG: HeadError = { status: 414, text: 'a request line that is too long' };
+const VERSION_LENGTH = 'HTTP/1.1'.length;
 const TOO_MANY: HeadError = { status: 431, text: 'too many header fields' };
 
 /** Case-insensitive comparison with a lower-case ASCII name of the same length. */
@@ -199,7 +201,7 @@ export class RequestHead extends HeadFields {
 
 /**
  * Parses a whole request head: `text` is Latin-1 from the request line to the empty line, both included.
- * Refuses everything that two parsers could read differently (§6.3 of RFC 9112, and stricter).
+ * Refuses everything that two parsers could read differently (§6.3 of RFC 9112, and stricter). `maxLine`: octets of the request line without its end.
  */
 export function parseRequestHead(text: string, into: RequestHead, maxLine: number, maxCount: number): HeadError | undefined {
   into.reset();
@@ -213,7 +215,7 @@ export function parseRequestHead(text: string, into: RequestHead, maxLine: numbe
   const targetStart = ++at;
   code = text.charCodeAt(at);
   while (code > SP && code < 127) code = text.charCodeAt(++at);
-  if (at - targetStart > maxLine) return { status: 414, text: 'a request target that is too long' };
+  if (at > maxLine) return TOO_LONG;
   if (at === targetStart) return bad('a request line without target');
   if (code !== SP) return code === CR || code === LF ? bad('a request line without version (HTTP/0.9)') : bad('a request target with a byte that is not visible ASCII');
   into.target = text.substring(targetStart, at);
@@ -224,6 +226,7 @@ export function parseRequestHead(text: string, into: RequestHead, maxLine: numbe
   if (text.charCodeAt(at + 6) !== 46 || major < 0 || major > 9 || minor < 0 || minor > 9) return bad('a malformed HTTP version');
   if (text.charCodeAt(at + 8) !== CR) return text.charCodeAt(at + 8) === LF ? BARE_LF : bad('bytes behind the HTTP version');
   if (text.charCodeAt(at + 9) !== LF) return bad('a CR without LF');
+  if (at + VERSION_LENGTH > maxLine) return TOO_LONG;
   if (major !== 1 || minor > 1) return { status: 505, text: 'an HTTP version other than 1.0 and 1.1' };
   into.minor = minor;
   const error = parseFields(text, at + 10, into, maxCount);

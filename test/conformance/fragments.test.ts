@@ -1,10 +1,12 @@
 // Beginnings of a request that a server must wait on, and short messages whose answer is clear: the cases of the public
 // h1spec list, in our own words, with the rest of each beginning sent and answered too.
 import test from 'ava';
+import { completeLimits } from '../../proxy/server/limits.ts';
 import { endpoint, simpleTable, startDataPlane } from '../support/data-plane.ts';
 import type { DataPlane } from '../support/data-plane.ts';
 import { RawClient, statusOf } from '../support/raw-client.ts';
 import { parseResponses } from '../support/strict-http1.ts';
+import { DEFAULT_TEST_OPTIONS } from '../support/worker-options.ts';
 import { startWitness } from './support/witness.ts';
 import type { Witness } from './support/witness.ts';
 
@@ -49,6 +51,34 @@ for (const [what, beginning] of BEGINNINGS) {
     const [answer] = await client.responses(1);
     t.is(answer && statusOf(answer), 200);
     client.destroy();
+  });
+}
+
+const LIMITS = completeLimits(DEFAULT_TEST_OPTIONS.limits);
+const lineOf = (octets: number): string => `GET /${'a'.repeat(octets - 'GET / HTTP/1.1'.length)} HTTP/1.1`;
+const headOf = (octets: number): string => `GET / HTTP/1.1\r\nHost: a\r\nX: ${'b'.repeat(octets - 'GET / HTTP/1.1\r\nHost: a\r\nX: '.length)}`;
+const LONGEST: readonly (readonly [string, string, number])[] = [
+  ['the longest request line', `${lineOf(LIMITS.requestLineBytes)}\r\nHost: a`, 200],
+  ['a longer one', `${lineOf(LIMITS.requestLineBytes + 1)}\r\nHost: a`, 414],
+  ['the longest head', headOf(LIMITS.headBytes), 200],
+  ['a longer one', headOf(LIMITS.headBytes + 1), 431],
+];
+
+for (const [what, head, status] of LONGEST) {
+  test(`${what} is ${status}, in one piece or cut anywhere near its end`, async (t) => {
+    const request = `${head}\r\n\r\n`;
+    const lineEnd = request.indexOf('\r\n');
+    const cuts = [0, ...[-1, 0, 1, 2].map((more) => lineEnd + more), ...[-1, 0, 1, 2, 3].map((more) => head.length + more)];
+    const statuses = await Promise.all(cuts.map(async (at) => {
+      const client = await RawClient.connect(proxy.port);
+      t.teardown(() => client.destroy());
+      client.write(request.slice(0, at));
+      if (at > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+      client.write(request.slice(at));
+      const [answer] = await client.responses(1);
+      return answer && statusOf(answer);
+    }));
+    t.deepEqual(statuses, cuts.map(() => status));
   });
 }
 

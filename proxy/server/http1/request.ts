@@ -2,6 +2,7 @@
 // upgrade, each by its own rule.
 import { parseAuthority } from '../../http/authority.ts';
 import type { Request } from '../../http/exchange.ts';
+import { HEAD_END } from '../../http/message-head.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import { withoutBlanks } from '../../http/syntax.ts';
 import { parseTarget } from '../../http/target.ts';
@@ -72,12 +73,13 @@ export function headRefusalReason(status: number): string {
   return status === 431 ? 'RequestHeadersTooLarge' : status === 414 ? 'RequestTargetTooLong' : 'DownstreamProtocolError';
 }
 
-/** Why the beginning of a head, from `start`, can never become a good one; undefined: it still may. */
+/** Why the beginning of a head, from `start`, can never become a good one, as `parseRequestHead` would say of the whole; undefined: it still may. */
 export function refuseEarly(buffer: Buffer, start: number, limits: Pick<Limits, 'requestLineBytes' | 'headBytes'>): RequestRefusal | undefined {
   const lineFeed = buffer.indexOf(10, start);
-  const line = (lineFeed === -1 ? buffer.length : lineFeed) - start;
+  // Less the CR before it, or what may be one.
+  const line = (lineFeed === -1 ? buffer.length : lineFeed) - start - 1;
   if (line > limits.requestLineBytes) return { status: 414, reason: 'RequestTargetTooLong', text: 'the request line is too long' };
-  if (buffer.length - start > limits.headBytes) return { status: 431, reason: 'RequestHeadersTooLarge', text: 'the request head is too long' };
+  if (buffer.length - start >= limits.headBytes + HEAD_END.length) return { status: 431, reason: 'RequestHeadersTooLarge', text: 'the request head is too long' };
   for (let at = lineFeed; at !== -1; at = buffer.indexOf(10, at + 1)) {
     if (at === start || buffer[at - 1] !== 13) return { status: 400, reason: 'DownstreamProtocolError', text: 'a line that ends in LF without CR' };
   }
