@@ -13,6 +13,7 @@ import type { Expiring } from '../../time/deadlines.ts';
 import type { Connection, ServerContext } from '../context.ts';
 import { GONE, Http2Body, MALFORMED, OVERDUE, connectionWindow } from './body.ts';
 import { Http2Conduct } from './conduct.ts';
+import { Farewell } from './farewell.ts';
 import { Http2Outlet } from './outlet.ts';
 import { Http2RequestHead, TOO_LARGE, readHead } from './request.ts';
 import type { Http2Refusal } from './request.ts';
@@ -25,10 +26,6 @@ import type { Peer } from '../peer.ts';
 import { refusalReply } from '../refused.ts';
 import { sendWhole } from '../reply.ts';
 
-/** Of all that a client may open. */
-const LAST_STREAM = 2 ** 31 - 1;
-/** From the announcement that a connection ends to its end for new streams: more than any way there and back. */
-const GOAWAY_MS = 1_000;
 /** How long the client may take to close its side of a connection that is over. */
 const LINGER_MS = 1_000;
 /** One for all connections: what is needed of a head is taken at once. */
@@ -48,6 +45,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
   readonly #conduct: Http2Conduct;
   readonly #turn: ReadTurn;
   readonly #writer: FrameWriter;
+  readonly #farewell: Farewell;
   #greeted = false;
   #acknowledged = false;
   #lastId = 0;
@@ -56,8 +54,6 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
   /** When the last stream ended, or a block of fields began. */
   #since = performance.now();
   #withinBlock = false;
-  /** No new streams are taken. */
-  #leaving = false;
   /** Nothing is read any more. */
   #over = false;
 
@@ -76,6 +72,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     });
     this.#turn = new ReadTurn(socket, (rest) => this.#read(rest), () => !this.outlet.deaf);
     this.#writer = this.outlet.writer;
+    this.#farewell = new Farewell(this.#writer, limits.keepAliveRequests, () => this.#leave());
     // Of a head in HTTP/2 four fields are what the request line is in HTTP/1.1.
     this.#receiver = new Http2Receiver(this, { headBytes: limits.headBytes, fields: limits.headerCount + 4, blockBytes: limits.headBytes * 2 + MAX_FRAME_BYTES, preface: true });
     readDirectly(socket, (chunk) => this.#read(chunk));
@@ -91,11 +88,8 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     if (early !== undefined) this.#read(early);
   }
 
-  /** First the client is asked to begin nothing more, and only what it has sent until then counts as its last (RFC 9113 §6.8). */
   drain(idleMs: number): void {
-    if (this.#over || this.#leaving) return;
-    this.#writer.write(goawayFrame(LAST_STREAM, CODE.NO_ERROR));
-    setTimeout(() => this.#leave(), Math.min(idleMs, GOAWAY_MS)).unref();
+    if (!this.#over) this.#farewell.begin(idleMs);
   }
 
   destroy(): void {
@@ -103,10 +97,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
   }
 
   #leave(): void {
-    if (this.#over || this.#leaving) return;
-    this.#leaving = true;
-    this.#writer.write(goawayFrame(this.#lastId, CODE.NO_ERROR));
-    this.#endIfOver();
+    if (!this.#over && this.#farewell.say(this.#lastId)) this.#endIfOver();
   }
 
   onDeadline(): void {
@@ -171,7 +162,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
   #begin(id: number, fields: RawHeaders, tooLarge: boolean, end: boolean): void {
     const { context } = this;
     const { limits } = context;
-    if (this.#leaving) {
+    if (this.#farewell.said) {
       this.#conduct.idled();
       this.#reset(id, CODE.REFUSED_STREAM);
       return;
@@ -191,6 +182,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
       return;
     }
     this.#conduct.opened();
+    this.#farewell.served();
     const refusal = readHead(fields, end, limits, head);
     const { request, method, length } = head;
     if (tooLarge || refusal !== undefined || request === undefined) {
@@ -360,7 +352,7 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
   }
 
   #endIfOver(): void {
-    if (this.#leaving && this.#streams.size === 0) this.#end();
+    if (this.#farewell.said && this.#streams.size === 0) this.#end();
   }
 
   /** What was written last is still sent if the client reads it. */

@@ -61,3 +61,19 @@ for (const [what, ending] of [
     t.true(await Promise.race([ended.then(() => true), new Promise((resolve) => setTimeout(resolve, 1_000, false))]));
   });
 }
+
+test('a client that has sent as many requests as one connection may have is asked to begin nothing more, and loses none that was on its way', async (t) => {
+  const backend = await rawEndpoint((_request, socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
+  const proxy = await startDataPlane(simpleTable([backend.endpoint]), { limits: { keepAliveRequests: 3 } });
+  t.teardown(async () => {
+    await proxy.close();
+    await backend.close();
+  });
+  const client = await RawHttp2Client.connect(proxy.port);
+  t.teardown(() => client.destroy());
+  const ended = once(client.socket, 'end');
+  client.write(...[1, 3, 5, 7].map((id) => client.headers(id, requestFields('GET', '/'), true)));
+  await ended;
+  t.deepEqual(proxy.log.map(({ status, reason }) => [status, reason]), [1, 3, 5, 7].map(() => [200, '']));
+  t.deepEqual(client.frames.filter(({ type }) => type === FRAME.GOAWAY).map(({ payload }) => [payload.readUInt32BE(0), payload.readUInt32BE(4)]), [[2 ** 31 - 1, 0], [7, 0]]);
+});
