@@ -2,16 +2,15 @@
 // the best answer that was had. What the answer looks like to the client is handle.ts's business.
 // Another endpoint is tried for any method if the first saw nothing of the request, else only if the request may be
 // repeated and all of it can be sent again; never once a part of an answer has gone to the client, and within a budget.
-import type { Pick } from '../../balance/balancer.ts';
 import { pickCluster } from '../../balance/weighted.ts';
 import { parseAuthority } from '../../http/authority.ts';
 import type { BodySource, Exchange, ProxyError, RawHeaders, Reply, UpgradeRequest } from '../../http/exchange.ts';
 import { hasToken, responseFields } from '../../http/fields.ts';
-import type { Endpoint } from '../../table/cluster.ts';
 import type { Forward } from '../../table/route.ts';
 import type { Upstream, UpstreamRequest } from '../../upstream/call.ts';
 import { outcomeOf } from '../../upstream/errors.ts';
 import { ReplayBody } from '../../upstream/replay-body.ts';
+import { Choice } from './choice.ts';
 import type { ActiveCluster, Clusters } from './clusters.ts';
 import type { ForwardPlan, ForwardPlans } from './plan.ts';
 import { HELD_BYTES, HeldBody } from './held-body.ts';
@@ -19,7 +18,6 @@ import type { HeldBodyEvents } from './held-body.ts';
 import { LimitedBody } from './limited-body.ts';
 import { NO_CLUSTER, NO_ENDPOINT, OVERFLOW, STALLED, TOO_LONG, insteadOf } from './own-answers.ts';
 import { IDEMPOTENT, conditionOf, isWorse } from './retry-conditions.ts';
-import { pickForSession, sessionCookieText } from './session.ts';
 import type { Stalling } from './stalled.ts';
 import { Try } from './try.ts';
 import type { TryOwner } from './try.ts';
@@ -54,7 +52,6 @@ export interface ForwardingHost {
 
 /** Interim responses of one request; an endpoint that sends more is broken. */
 const MAX_INFORMATIONAL = 100;
-const NONE: readonly Endpoint[] = [];
 
 export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
   readonly #exchange: Exchange;
@@ -72,12 +69,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
   #try: Try | undefined;
   /** A try whose answer would do, if no better one comes. */
   #held: Try | undefined;
-  #tried: Endpoint[] | undefined;
-  /** Was tried on a connection that it had just closed: it is asked again if there is no other. */
-  #stale: Endpoint | undefined;
-  #hashKey: string | undefined;
-  /** Set-Cookie field of the session that begins. */
-  #sessionCookie: string | undefined;
+  #choice!: Choice;
   #firstTryAt = 0;
   #informed = 0;
   #giveShareBack: (() => boolean) | undefined;
@@ -103,6 +95,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     if (active === undefined) return this.#reply(NO_CLUSTER);
     exchange.cluster = name;
     this.#active = active;
+    this.#choice = new Choice(active, exchange, this.#action);
     const { requestMs, maxBodyBytes, requestBuffering } = this.#plan;
     const { body } = exchange.request;
     if (requestMs > 0) this.#timer = setTimeout(() => this.#tooLong(), requestMs);
@@ -201,36 +194,19 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     new Tunnel(this.#exchange, upgrade, this.#active, first, this.#requestFor(), {
       tunnels: this.#service.tunnels,
       next: (failed, error) => (this.#mayTryAgain(failed, error) ? this.#next() : undefined),
-      head: (headers) => this.#host.filtered(this.#withSession(headers)),
+      head: (from, headers) => this.#host.filtered(from.withSession(headers)),
       finished: (bytesIn, bytesOut) => this.#host.tunnelEnded(bytesIn, bytesOut),
     }).open();
   }
 
   /** A try at the next endpoint, not begun yet; undefined: none can take the request. */
   #next(): Try | undefined {
-    const pick = this.#pick();
+    const pick = this.#choice.next();
     if (pick === undefined) return undefined;
-    const next = new Try(pick, this, this.#exchange.attempts.length === 0 ? this.#firstTryAt : performance.now());
+    const now = this.#exchange.attempts.length === 0 ? this.#firstTryAt : performance.now();
+    const next = new Try(pick, this, now, this.#choice.sessionCookie);
     this.#exchange.attempts.push(next);
     return next;
-  }
-
-  #pick(): Pick | undefined {
-    const active = this.#active;
-    const tried = this.#tried ?? NONE;
-    const { affinity } = active.cluster;
-    if (affinity !== undefined) {
-      const found = pickForSession(affinity, active, this.#exchange, tried);
-      const { sessionPath } = this.#action;
-      if (found !== undefined && found.newKey !== undefined && sessionPath !== undefined) {
-        this.#sessionCookie = sessionCookieText(affinity, found.newKey, this.#exchange, sessionPath);
-      }
-      return found?.pick;
-    }
-    if (active.hashKey !== undefined) this.#hashKey ??= active.hashKey(this.#exchange);
-    const pick = active.balancer.pick(this.#hashKey, tried);
-    if (pick !== undefined || this.#stale === undefined) return pick;
-    return active.balancer.pick(this.#hashKey, tried.filter((endpoint) => endpoint !== this.#stale));
   }
 
   #requestFor(): UpstreamRequest {
@@ -274,13 +250,13 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
       held.abort('failure');
     }
     this.#replay?.release();
-    this.#host.head(status, this.#withSession(responseFields(headers)));
+    this.#host.head(status, from.withSession(responseFields(headers)));
   }
 
   /** The route would rather have another answer than this: another endpoint is asked, and the first answer held meanwhile. False: this is the one. */
   #askForBetter(from: Try, status: number, headers: RawHeaders): boolean {
     if (!this.#mayRepeat(false) || !this.#active.budget.take(performance.now())) return false;
-    (this.#tried ??= []).push(from.endpoint);
+    this.#choice.exclude(from.endpoint);
     const next = this.#next();
     if (next === undefined) return false;
     if (this.#held === undefined) {
@@ -344,8 +320,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     if (error.side !== 'upstream' || !this.#plan.retry.failures.has(conditionOf(error.reason))) return false;
     const unseen = error.retry === 'yes';
     if (!this.#mayRepeat(unseen) || !(unseen || this.#active.budget.take(performance.now()))) return false;
-    (this.#tried ??= []).push(from.endpoint);
-    this.#stale = error.retry === 'if-reused' ? from.endpoint : undefined;
+    this.#choice.failedAt(from.endpoint, error.retry === 'if-reused');
     return true;
   }
 
@@ -358,11 +333,6 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     if (totalMs > 0 && performance.now() - this.#firstTryAt >= totalMs) return false;
     if (this.#body !== undefined && this.#body.started && this.#body.whole === undefined) return false;
     return unseen || retry.nonIdempotent || IDEMPOTENT.has(request.method);
-  }
-
-  #withSession(headers: RawHeaders): RawHeaders {
-    if (this.#sessionCookie !== undefined) headers.push('Set-Cookie', this.#sessionCookie);
-    return headers;
   }
 
   #tooLong(): void {

@@ -34,13 +34,22 @@ export class Try implements Attempt, UpstreamHandler {
   call: UpstreamCall | undefined = undefined;
   readonly #owner: TryOwner;
   #pick: Pick | undefined;
+  readonly #sessionCookie: string | undefined;
   #held: HeldAnswer | undefined;
 
-  constructor(pick: Pick, owner: TryOwner, now: number) {
+  /** `sessionCookie`: Set-Cookie field of the session that begins or moves with it. */
+  constructor(pick: Pick, owner: TryOwner, now: number, sessionCookie: string | undefined) {
     this.endpoint = pick.endpoint;
     this.startedAt = now;
     this.#pick = pick;
     this.#owner = owner;
+    this.#sessionCookie = sessionCookie;
+  }
+
+  /** The fields of its answer, to which the cookie of its session is added, in place. */
+  withSession(headers: RawHeaders): RawHeaders {
+    if (this.#sessionCookie !== undefined) headers.push('Set-Cookie', this.#sessionCookie);
+    return headers;
   }
 
   /** The head of its answer is here. */

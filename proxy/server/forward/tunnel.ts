@@ -65,8 +65,8 @@ export interface TunnelHost {
   readonly tunnels: Tunnels;
   /** The try that follows one that failed; undefined: the failure stands. */
   next(failed: Try, error: ProxyError): Try | undefined;
-  /** The fields of the answer as response filters want them; undefined: one of them failed. */
-  head(headers: RawHeaders): RawHeaders | undefined;
+  /** The fields of an answer as response filters want them; undefined: one of them failed. */
+  head(from: Try, headers: RawHeaders): RawHeaders | undefined;
   /** It is over: `bytesIn` from the client, `bytesOut` to it. */
   finished(bytesIn: number, bytesOut: number): void;
 }
@@ -112,7 +112,7 @@ export class Tunnel implements TunnelEvents, Stalling {
   onHead(status: number, rawHeaders: RawHeaders, switched: boolean): RawHeaders | undefined {
     this.#try.answered(status);
     this.#exchange.status = status;
-    return this.#host.head(switched ? rawHeaders : responseFields(rawHeaders));
+    return this.#host.head(this.#try, switched ? rawHeaders : responseFields(rawHeaders));
   }
 
   onStalled(yes: boolean): void {

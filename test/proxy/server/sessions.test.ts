@@ -225,3 +225,32 @@ test('an endpoint\'s own Set-Cookie stands beside the session\'s', async (t) => 
   client.destroy();
   t.is(message.fields.filter(([name]) => name === 'set-cookie').length, 2);
 });
+
+for (const mode of ['Balanced', 'Persistent'] as const) {
+  test(`${mode}: a connection that its endpoint has just closed costs no session its answer, where there is no other endpoint`, async (t) => {
+    const met = new Set<unknown>();
+    const closing: AnswerWith = (request, socket) => {
+      if (met.has(socket)) return reset(request, socket);
+      met.add(socket);
+      return ok(request, socket);
+    };
+    const proxy = await plane(t, mode, [closing], { changeOnFailure: true });
+    const first = await visit(proxy.port);
+    t.is(first.status, 200);
+    const another = await visit(proxy.port);
+    t.is(another.status, 200);
+    t.truthy(another.set, 'a session that begins has its cookie');
+    const again = await visit(proxy.port, another.cookie);
+    t.deepEqual([again.status, again.set], [200, undefined]);
+    t.deepEqual(proxy.log.map(({ exchange }) => exchange.attempts.map(({ error, status }) => error ?? status)), [[200], ['UpstreamConnectionTermination', 200], ['UpstreamConnectionTermination', 200]]);
+  });
+}
+
+test('the cookie of an answer is that of the endpoint it came from, also if another one was asked for a better one', async (t) => {
+  const forward = { sessionPath: '/app', retry: { on: ['503', 'error'] } };
+  const proxy = await forwardPlane(t, [() => answer(503, 'sorry'), reset], { forward, cluster: affinity('Persistent', {}, true) });
+  const [home, other] = proxy.endpoints.map(({ port }) => port);
+  const next = await visit(proxy.port, `INGRESSCOOKIE=${md5(`${U}127.0.0.1:${home}`)}|${MARK}`);
+  t.deepEqual(proxy.log[0]!.exchange.attempts.map((each) => each.endpoint.port), [home, other]);
+  t.deepEqual([next.status, next.body, next.set], [503, 'sorry', undefined]);
+});
