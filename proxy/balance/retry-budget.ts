@@ -24,10 +24,16 @@ export class RetryBudget {
     this.#requestSum++;
   }
 
-  /** True: one of them may be tried again, and it is counted. */
+  /** True: one of them may be tried again. Nothing is counted: there may be nobody left to try. */
+  allows(now: number): boolean {
+    this.#advance(now);
+    return this.#retrySum < Math.max(MIN_PER_SECOND * SLOTS, this.#requestSum * SHARE);
+  }
+
+  /** The same, and it is counted. */
   take(now: number): boolean {
+    if (!this.allows(now)) return false;
     const slot = this.#advance(now);
-    if (this.#retrySum >= Math.max(MIN_PER_SECOND * SLOTS, this.#requestSum * SHARE)) return false;
     this.#retries[slot] = (this.#retries[slot] ?? 0) + 1;
     this.#retrySum++;
     return true;

@@ -70,6 +70,8 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
   /** A try whose answer would do, if no better one comes. */
   #held: Try | undefined;
   #choice!: Choice;
+  /** An endpoint may have seen the request: another try is one of the cluster's budget. */
+  #seen = false;
   #firstTryAt = 0;
   #informed = 0;
   #giveShareBack: (() => boolean) | undefined;
@@ -204,6 +206,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     const pick = this.#choice.next();
     if (pick === undefined) return undefined;
     const now = this.#exchange.attempts.length === 0 ? this.#firstTryAt : performance.now();
+    if (this.#seen) this.#active.budget.take(now);
     const next = new Try(pick, this, now, this.#choice.sessionCookie);
     this.#exchange.attempts.push(next);
     return next;
@@ -255,7 +258,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
 
   /** The route would rather have another answer than this: another endpoint is asked, and the first answer held meanwhile. False: this is the one. */
   #askForBetter(from: Try, status: number, headers: RawHeaders): boolean {
-    if (!this.#mayRepeat(false) || !this.#active.budget.take(performance.now())) return false;
+    if (!this.#mayRepeat(false)) return false;
     this.#choice.exclude(from.endpoint);
     const next = this.#next();
     if (next === undefined) return false;
@@ -318,8 +321,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
   /** Another endpoint may be tried after this failure; then this one is not tried again. */
   #mayTryAgain(from: Try, error: ProxyError): boolean {
     if (error.side !== 'upstream' || !this.#plan.retry.failures.has(conditionOf(error.reason))) return false;
-    const unseen = error.retry === 'yes';
-    if (!this.#mayRepeat(unseen) || !(unseen || this.#active.budget.take(performance.now()))) return false;
+    if (!this.#mayRepeat(error.retry === 'yes')) return false;
     this.#choice.failedAt(from.endpoint, error.retry === 'if-reused');
     return true;
   }
@@ -329,10 +331,13 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     const { attempts, response, request } = this.#exchange;
     const { retry } = this.#plan;
     if (response.started || (retry.attempts > 0 && attempts.length >= retry.attempts)) return false;
-    const totalMs = retry.totalMs(this.#active.cluster.connectTimeoutMs);
-    if (totalMs > 0 && performance.now() - this.#firstTryAt >= totalMs) return false;
+    const { budget, cluster } = this.#active;
+    const totalMs = retry.totalMs(cluster.connectTimeoutMs);
+    const now = performance.now();
+    if (totalMs > 0 && now - this.#firstTryAt >= totalMs) return false;
     if (this.#body !== undefined && this.#body.started && this.#body.whole === undefined) return false;
-    return unseen || retry.nonIdempotent || IDEMPOTENT.has(request.method);
+    this.#seen = !unseen;
+    return unseen || ((retry.nonIdempotent || IDEMPOTENT.has(request.method)) && budget.allows(now));
   }
 
   #tooLong(): void {

@@ -321,3 +321,16 @@ for (const [what, bytes, requestBuffering, protocol] of STREAMED) {
     t.true(plane.log.some(({ exchange }) => exchange.attempts.length === 2), 'it was asked');
   });
 }
+
+test('an answer that has no other endpoint to be asked for a better one uses up none of the retries', async (t) => {
+  const met = new Set<net.Socket>();
+  const plane = await forwardPlane(t, [(request, socket) => {
+    const reused = met.has(socket);
+    met.add(socket);
+    if (request.startLine.includes('/503')) return unavailable();
+    return reused ? reset(request, socket) : ok(request, socket);
+  }], { forward: on503 });
+  t.deepEqual([...(await crowd(plane.port, { count: 60, clients: 1, path: '/503' }))], [['503', 60]]);
+  t.is((await untilRetried(plane, GET)).status, 200);
+  t.deepEqual(plane.log.at(-1)!.exchange.attempts.map(({ error, status }) => error ?? status), ['UpstreamConnectionTermination', 200]);
+});
