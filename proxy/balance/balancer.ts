@@ -14,7 +14,7 @@ export interface Pick {
   settle(outcome: Outcome, elapsedMs: number): void;
 }
 
-/** Why no endpoint was picked: there is none that serves, or all that do have as many requests under way as they may. */
+/** Why no endpoint was picked: there is none that serves and was not tried, or all of those have as many requests under way as they may. */
 export type Shortage = 'NoHealthyUpstream' | 'UpstreamOverflow';
 
 export interface Balancer {
@@ -26,9 +26,9 @@ export interface Balancer {
   take(endpoint: Endpoint): Pick | undefined;
   /** True: it is one of those that get requests, though perhaps not just now, for it is ejected or full. */
   has(endpoint: Endpoint): boolean;
-  /** Why `pick` with nothing tried gives nothing just now; undefined: it would give something. */
-  shortage(): Shortage | undefined;
-  /** Requests that could be under way beside those that are. */
+  /** Why `pick` with these tried, or with nothing tried, gives nothing just now; undefined: it would give something. */
+  shortage(tried?: readonly Endpoint[]): Shortage | undefined;
+  /** Requests that could be under way beside those that are, at endpoints that are not ejected. */
   readonly free: number;
   /** Set by whoever waits for a place: a pick was settled, or the membership changed. */
   onRoom: (() => void) | undefined;

@@ -20,6 +20,8 @@ export interface BalancerOptions {
   readonly random?: Random;
 }
 
+const NONE: readonly Endpoint[] = [];
+
 /** `clock`: milliseconds of a monotonic clock. */
 export function createBalancer(
   spec: LoadBalancer,
@@ -52,7 +54,7 @@ class PolicyBalancer implements Balancer {
   readonly #maxInFlight: number;
   readonly #random: Random;
   #slots = new Map<string, Slot>();
-  #tried: readonly Endpoint[] = [];
+  #tried: readonly Endpoint[] = NONE;
   members: readonly Slot[] = [];
   #lastResort: readonly Slot[] = [];
   onRoom: (() => void) | undefined;
@@ -97,19 +99,18 @@ class PolicyBalancer implements Balancer {
   pick(hashKey: string | undefined, tried: readonly Endpoint[]): Pick | undefined {
     this.#tried = tried;
     const slot = this.policy.choose(hashKey, this.#isUsable) ?? this.#lastChoice(hashKey);
-    this.#tried = [];
+    this.#tried = NONE;
     return slot === undefined ? undefined : new SlotPick(this, slot);
   }
 
   /**
    * There is no member as it should be. If all have been tried or are ejected, one that terminates and serves is asked; after those, one that
-   * is ejected is still better than no answer at all.
+   * is ejected is still better than no answer at all. One that is only full is worth a wait.
    */
   #lastChoice(hashKey: string | undefined): Slot | undefined {
-    if (this.#lastResort.length > 0 && this.members.every((slot) => this.#wasTried(slot) || this.health.isEjected(slot))) {
-      const leaving = anyUsable(this.#lastResort, this.#hasRoom, this.#random);
-      if (leaving !== undefined) return leaving;
-    }
+    if (!this.members.every(this.#isOut)) return undefined;
+    const leaving = anyUsable(this.#lastResort, this.#hasRoom, this.#random);
+    if (leaving !== undefined) return leaving;
     return this.health.ejected > 0 ? this.policy.choose(hashKey, this.#hasRoom) : undefined;
   }
 
@@ -128,20 +129,33 @@ class PolicyBalancer implements Balancer {
     return this.#slots.get(slotKey(endpoint))?.eligible === true;
   }
 
-  shortage(): Shortage | undefined {
-    if (this.members.length === 0) return 'NoHealthyUpstream';
-    return this.members.some(this.#hasRoom) ? undefined : 'UpstreamOverflow';
+  shortage(tried: readonly Endpoint[] = NONE): Shortage | undefined {
+    this.#tried = tried;
+    const shortage = this.#shortage();
+    this.#tried = NONE;
+    return shortage;
+  }
+
+  #shortage(): Shortage | undefined {
+    if (this.members.every(this.#wasTried)) return 'NoHealthyUpstream';
+    const mayTake = this.members.every(this.#isOut) ? this.#hasRoom : this.#isUsable;
+    return this.members.some(mayTake) ? undefined : 'UpstreamOverflow';
   }
 
   get free(): number {
-    return Math.max(0, this.members.length * this.#maxInFlight - this.underWay);
+    let free = this.members.length * this.#maxInFlight - this.underWay;
+    // Nobody is sent to those that are ejected, unless all are.
+    if (this.health.ejected > 0 && !this.members.every(this.#isOut)) {
+      for (const slot of this.health.out()) if (slot.eligible) free -= this.#maxInFlight - slot.inFlight;
+    }
+    return Math.max(0, free);
   }
 
   readonly #hasRoom = (slot: Slot): boolean => slot.inFlight < this.#maxInFlight && !this.#wasTried(slot);
 
-  #wasTried(slot: Slot): boolean {
-    return this.#tried.length > 0 && this.#tried.some((endpoint) => sameAddress(endpoint, slot.endpoint));
-  }
+  readonly #wasTried = (slot: Slot): boolean => this.#tried.length > 0 && this.#tried.some((endpoint) => sameAddress(endpoint, slot.endpoint));
+
+  readonly #isOut = (slot: Slot): boolean => this.#wasTried(slot) || this.health.isEjected(slot);
 
   readonly #isUsable = (slot: Slot): boolean => this.#hasRoom(slot) && !this.health.isEjected(slot);
 }

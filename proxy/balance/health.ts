@@ -16,9 +16,14 @@ export class Health {
     this.#clock = clock;
   }
 
-  /** How many endpoints are left out now. */
+  /** How many endpoints are left out, at most: of some the time may be over. */
   get ejected(): number {
     return this.#ejected.size;
+  }
+
+  /** Those that are. */
+  out(): readonly Slot[] {
+    return [...this.#ejected].filter((slot) => this.isEjected(slot));
   }
 
   isEjected(slot: Slot): boolean {

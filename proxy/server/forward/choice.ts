@@ -1,6 +1,6 @@
 // Which endpoint a request gets next: the one of its session or its hash key, or whoever's turn it is, and none where it has been.
 // One that it met on a connection which had just been closed there has seen nothing of it: that is asked again, if there is no other.
-import type { Pick } from '../../balance/balancer.ts';
+import type { Pick, Shortage } from '../../balance/balancer.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import type { Endpoint } from '../../table/cluster.ts';
 import type { Forward } from '../../table/route.ts';
@@ -29,6 +29,11 @@ export class Choice {
   next(): Pick | undefined {
     const stale = this.#stale;
     return this.#but(this.#tried) ?? (stale === undefined ? undefined : this.#but(this.#tried.filter((endpoint) => endpoint !== stale)));
+  }
+
+  /** Why there is no next one: it has been to all of them, or those that are left have as many requests as they may. */
+  shortage(): Shortage | undefined {
+    return this.#active.balancer.shortage(this.#tried);
   }
 
   /** The request has been there. */

@@ -77,6 +77,8 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
   #giveShareBack: (() => boolean) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
+  /** It is its turn, just now. */
+  #turning = false;
   #over = false;
 
   constructor(exchange: Exchange, action: Forward, authority: string, service: ForwardingService, host: ForwardingHost) {
@@ -133,13 +135,18 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
 
   /** The first try, or the wait for a place. */
   #begin(): void {
-    const { balancer, waiting, cluster } = this.#active;
+    const { balancer, cluster } = this.#active;
     this.#firstTryAt = performance.now();
     this.#active.budget.request(this.#firstTryAt);
     if (this.#takePlace()) return;
     if (balancer.shortage() === 'NoHealthyUpstream') return this.#reply(NO_ENDPOINT);
+    this.#wait(cluster.connectTimeoutMs);
+  }
+
+  #wait(ms: number): void {
+    const { waiting } = this.#active;
     // Before it enters: somebody may give way at once, and then the wait is over when `enter` returns.
-    this.#waitTimer = setTimeout(() => this.#reply(OVERFLOW), cluster.connectTimeoutMs);
+    this.#waitTimer = setTimeout(() => this.#reply(OVERFLOW), ms);
     if (!waiting.enter(this, this.#exchange.shared ?? this)) this.#reply(OVERFLOW);
   }
 
@@ -159,9 +166,12 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
 
   turn(): boolean {
     if (this.#over) return true;
-    this.#firstTryAt = performance.now();
-    if (!this.#takePlace()) {
-      if (this.#active.balancer.shortage() !== 'NoHealthyUpstream') return false;
+    if (this.#exchange.attempts.length === 0) this.#firstTryAt = performance.now();
+    this.#turning = true;
+    const served = this.#takePlace();
+    this.#turning = false;
+    if (!served) {
+      if (this.#choice.shortage() !== 'NoHealthyUpstream') return false;
       this.#reply(NO_ENDPOINT);
     }
     clearTimeout(this.#waitTimer);
@@ -311,7 +321,7 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
   onError(from: Try, error: ProxyError): void {
     from.settle(outcomeOf(error));
     if (this.#over) return;
-    if (this.#mayTryAgain(from, error) && this.#send()) return;
+    if (this.#mayTryAgain(from, error) && (this.#send() || this.#waitAgain(error))) return;
     if (error.side !== 'downstream' && this.#fallBack()) return;
     const reply = insteadOf(error, this.#exchange.attempts);
     if (reply === undefined) this.#fail(error);
@@ -323,6 +333,17 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     if (error.side !== 'upstream' || !this.#plan.retry.failures.has(conditionOf(error.reason))) return false;
     if (!this.#mayRepeat(error.retry === 'yes')) return false;
     this.#choice.failedAt(from.endpoint, error.retry === 'if-reused');
+    return true;
+  }
+
+  /** No endpoint has seen anything of the request, and all that are left have as many as they may: it waits, as if it had not been tried yet. */
+  #waitAgain(error: ProxyError): boolean {
+    if (this.#seen || this.#held !== undefined || this.#turning || error.reason === OVERFLOW.reason || this.#choice.shortage() !== 'UpstreamOverflow') return false;
+    const { connectTimeoutMs } = this.#active.cluster;
+    const totalMs = this.#plan.retry.totalMs(connectTimeoutMs);
+    this.#try = undefined;
+    this.#giveShareBack?.();
+    this.#wait(totalMs > 0 ? Math.min(connectTimeoutMs, totalMs - (performance.now() - this.#firstTryAt)) : connectTimeoutMs);
     return true;
   }
 

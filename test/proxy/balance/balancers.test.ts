@@ -109,6 +109,25 @@ for (const spec of SPECS) {
     t.not(balancer.take(bad?.endpoint as Endpoint), undefined);
   });
 
+  test(`${spec.type}: an endpoint that is ejected is asked when all others have been tried, and not when they are full`, (t) => {
+    const list = cluster(3);
+    const balancer = createBalancer(spec, list, () => 0, { maxInFlight: 2 });
+    const bad = balancer.pick('key', []);
+    bad?.settle('refused', 1);
+    const others = list.filter((one) => one !== bad?.endpoint);
+    t.is(balancer.free, 4);
+    for (let nth = 0; nth < 4; nth++) t.true(others.includes(balancer.pick(String(nth), [])?.endpoint as Endpoint));
+    t.is(balancer.pick('x', []), undefined);
+    t.deepEqual([balancer.free, balancer.shortage()], [0, 'UpstreamOverflow']);
+    t.is(balancer.pick('x', others.slice(0, 1)), undefined, 'the other one is full, and worth a wait');
+    t.is(balancer.shortage(others.slice(0, 1)), 'UpstreamOverflow');
+    t.is(balancer.pick('x', others)?.endpoint, bad?.endpoint);
+    t.is(balancer.shortage(list), 'NoHealthyUpstream');
+    balancer.update(list.filter((one) => one === bad?.endpoint));
+    t.deepEqual([balancer.free, balancer.shortage()], [1, undefined], 'where all are ejected they are asked');
+    t.is(balancer.pick('x', [])?.endpoint, bad?.endpoint);
+  });
+
   test(`${spec.type}: equal endpoints get equal shares, within what the algorithm promises`, (t) => {
     const balancer = createBalancer(spec, cluster(20), () => 0, { random: seeded(7) });
     const picks = Array.from({ length: 20_000 }, (_, nth) => {

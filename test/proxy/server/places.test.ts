@@ -346,3 +346,43 @@ test('who was told to send a body and sends nothing gives way too; who sends slo
   t.deepEqual(plane.log.map(({ reason }) => reason).filter((reason) => reason === 'DownstreamStalled').length, 1);
   for (const each of [silent!, slow!, client]) each.destroy();
 });
+
+test('beside an endpoint that refuses, whoever finds the others full waits for them, and is not refused with it', async (t) => {
+  const slow = patient();
+  const plane = await forwardPlane(t, [slow.answer, ok], { forwarding: { endpointRequests: 1 }, cluster: { connectTimeoutMs: 10_000 } });
+  await plane.backends[1]!.close();
+  const clients: RawClient[] = [];
+  for (let nth = 0; nth < 6; nth++) {
+    clients.push(await ask(plane.port));
+    await until(() => slow.waiting.length === 1, 'the endpoint that serves has one');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  for (let nth = 0; nth < 6; nth++) {
+    await until(() => slow.waiting.length === 1, 'the next one has the place');
+    slow.release();
+  }
+  const answers = await Promise.all(clients.map((client) => client.responses(1)));
+  for (const client of clients) client.destroy();
+  t.deepEqual(answers.map(([message]) => statusOf(message!)), [200, 200, 200, 200, 200, 200]);
+  const refused = plane.log.filter(({ exchange }) => exchange.attempts.some(({ error }) => error !== undefined));
+  t.true(refused.length > 0 && refused.length < 6, `${refused.length} have been there`);
+});
+
+test('who was refused and waits for the others is told in time that it was too long', async (t) => {
+  const slow = patient();
+  const plane = await forwardPlane(t, [slow.answer, ok], { forwarding: { endpointRequests: 1 }, cluster: { connectTimeoutMs: 200 } });
+  await plane.backends[1]!.close();
+  const first = await ask(plane.port);
+  await until(() => slow.waiting.length === 1, 'the endpoint that serves has one');
+  const { message, client } = await exchangeRaw(plane.port, GET);
+  t.deepEqual([statusOf(message), field(message, 'retry-after'), plane.log[0]!.reason], [503, '1', 'UpstreamOverflow']);
+  client.destroy();
+  slow.release();
+  await first.responses(1);
+  first.destroy();
+  const last = await ask(plane.port);
+  await until(() => slow.waiting.length === 1, 'the place is free again');
+  slow.release();
+  t.is(statusOf((await last.responses(1))[0]!), 200);
+  last.destroy();
+});
