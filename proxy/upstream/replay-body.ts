@@ -6,6 +6,8 @@ import { WrappedBody } from '../http/wrapped-body.ts';
 
 /** Bodies that grow beyond it cannot be sent again. */
 export const REPLAY_BYTES = 64 * 1024;
+/** A client may send octet by octet: of more pieces than this, those that were delivered become one, and those that were not. */
+const MOST_PIECES = 128;
 
 export class ReplayBody extends WrappedBody {
   readonly #maxBytes: number;
@@ -78,6 +80,7 @@ export class ReplayBody extends WrappedBody {
       this.#kept.push(Buffer.from(chunk));
       this.#keptBytes += chunk.length;
       if (sink !== undefined) this.#delivered++;
+      if (this.#kept.length > MOST_PIECES) this.#join();
     }
     if (this.#keptBytes > this.#maxBytes) this.#final = true;
     if (this.#final) this.#forget();
@@ -114,6 +117,12 @@ export class ReplayBody extends WrappedBody {
     if (this.#trailers === undefined || this.#sink !== sink) return;
     this.#sink = undefined;
     sink.onEnd(this.#trailers);
+  }
+
+  #join(): void {
+    const parts = [this.#kept.slice(0, this.#delivered), this.#kept.slice(this.#delivered)].filter((pieces) => pieces.length > 0);
+    this.#delivered = Math.min(this.#delivered, 1);
+    this.#kept = parts.map((pieces) => Buffer.concat(pieces));
   }
 
   #forget(): void {

@@ -3,6 +3,7 @@
 import type { ProxyError, RawHeaders } from '../../http/exchange.ts';
 import { areFields } from '../../http2/fields.ts';
 import { CODE, MAX_WINDOW, codeName } from '../../http2/frames.ts';
+import { HeldBytes } from '../../net/held-bytes.ts';
 import { failure } from '../errors.ts';
 import { responseHead } from './head.ts';
 
@@ -56,8 +57,9 @@ export class Http2Stream {
   readonly #line: StreamLine;
   readonly #user: StreamUser;
   readonly #isHead: boolean;
-  #pending: Buffer[] = [];
-  #pendingBytes = 0;
+  /** What of the request is not sent yet: a piece of which a part has left, and what is behind it. */
+  #begun: Buffer = NO_DATA;
+  readonly #pending = new HeldBytes();
   #sendWindow: number;
   #trailers: RawHeaders | undefined;
   #mustDrain = false;
@@ -70,7 +72,7 @@ export class Http2Stream {
   /** Octets that were read and not yet given back. */
   #credit = 0;
   #paused = false;
-  #held: Buffer[] = [];
+  readonly #held = new HeldBytes();
   /** Trailers of a complete response that is not read yet. */
   #heldEnd: RawHeaders | undefined;
   /** The user hears no more. */
@@ -89,8 +91,9 @@ export class Http2Stream {
   /** False: enough for now; `onDrain` follows. */
   write(chunk: Buffer): boolean {
     if (this.#localClosed || chunk.length === 0) return true;
-    this.#pending.push(chunk);
-    this.#pendingBytes += chunk.length;
+    // What can leave at once is not held.
+    if (this.#pendingBytes === 0 && this.#room > 0) this.#begun = chunk;
+    else this.#pending.push(chunk);
     this.flush();
     this.#mustDrain = this.#pendingBytes >= SEND_BUFFER_BYTES;
     return !this.#mustDrain;
@@ -106,7 +109,7 @@ export class Http2Stream {
   /** Nobody wants the response any more. */
   cancel(): void {
     this.#over = true;
-    this.#held = [];
+    this.#held.clear();
     this.#reset(CODE.CANCEL);
   }
 
@@ -123,19 +126,14 @@ export class Http2Stream {
   flush(): void {
     if (this.#localClosed) return;
     while (this.#pendingBytes > 0) {
-      const most = Math.min(this.#sendWindow, this.#line.room);
+      const most = this.#room;
       if (most <= 0) {
         if (this.#sendWindow > 0) this.#line.awaitRoom(this);
         return;
       }
-      const chunk = this.#pending[0] as Buffer;
-      if (chunk.length > most) {
-        this.#pending[0] = chunk.subarray(most);
-        this.#send(chunk.subarray(0, most));
-      } else {
-        this.#pending.shift();
-        this.#send(chunk);
-      }
+      const chunk = this.#begun.length > 0 ? this.#begun : (this.#pending.shift() as Buffer);
+      this.#begun = chunk.length > most ? chunk.subarray(most) : NO_DATA;
+      this.#send(chunk.length > most ? chunk.subarray(0, most) : chunk);
     }
     if (this.#trailers !== undefined) this.#finish(this.#trailers);
     else if (this.#mustDrain) {
@@ -144,8 +142,16 @@ export class Http2Stream {
     }
   }
 
+  get #pendingBytes(): number {
+    return this.#begun.length + this.#pending.length;
+  }
+
+  /** Octets that the endpoint takes now. */
+  get #room(): number {
+    return Math.min(this.#sendWindow, this.#line.room);
+  }
+
   #send(chunk: Buffer): void {
-    this.#pendingBytes -= chunk.length;
     this.#sendWindow -= chunk.length;
     const last = this.#pendingBytes === 0 && this.#trailers?.length === 0;
     this.#line.sendData(this, chunk, last);
@@ -249,8 +255,8 @@ export class Http2Stream {
     if (this.#remoteClosed) return;
     this.#remoteClosed = true;
     this.#localClosed = true;
-    this.#pending = [];
-    this.#held = [];
+    this.#dropPending();
+    this.#held.clear();
     if (this.#over) return;
     this.#over = true;
     this.#user.onFailure(error, refused);
@@ -280,7 +286,7 @@ export class Http2Stream {
       if (this.#paused || this.#over) return;
       const chunk = this.#held.shift() as Buffer;
       this.#giveBack(chunk.length, this.#remoteClosed);
-      if (chunk.length > 0) this.#user.onData(chunk);
+      this.#user.onData(chunk);
     }
     if (this.#heldEnd === undefined || this.#paused || this.#over) return;
     this.#over = true;
@@ -301,10 +307,14 @@ export class Http2Stream {
   }
 
   #reset(code: number): void {
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    this.#dropPending();
     if (this.#localClosed && this.#remoteClosed) return;
     this.#localClosed = true;
     this.#line.sendReset(this, code);
+  }
+
+  #dropPending(): void {
+    this.#begun = NO_DATA;
+    this.#pending.clear();
   }
 }
