@@ -206,7 +206,9 @@ export class Http2Stream {
     }
     const { status, headers, length } = head;
     if (status < 200) {
-      this.#user.onInformation(status, headers);
+      // What follows it is no body (RFC 9110 §8.6), and whoever takes it for one reads the answer in another way.
+      if (length !== undefined) this.#malformed('an interim response that announces a body');
+      else this.#user.onInformation(status, headers);
       return;
     }
     this.#headSeen = true;

@@ -79,6 +79,7 @@ const OF_A_STREAM: readonly (readonly [title: string, code: number, frames: (str
   ['trailers that do not end it', 1, (stream) => [head(stream), data(stream, 'x'), head(stream, [['x-sum', '1']])]],
   ['trailers with a status', 1, (stream) => [head(stream), data(stream, 'x'), head(stream, OK, true)]],
   ['1xx that ends it', 1, (stream) => [head(stream, [[':status', '103']], true)]],
+  ['1xx that announces a body', 1, (stream) => [head(stream, [[':status', '103'], ['content-length', '5']])]],
   ['101', 1, (stream) => [head(stream, [[':status', '101']])]],
   ['an upper-case name', 1, (stream) => [head(stream, [...OK, ['X-Bad', '1']])]],
   ['a connection field', 1, (stream) => [head(stream, [...OK, ['connection', 'close']])]],
