@@ -253,9 +253,8 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
     this.#flushWaiting();
   }
 
-  takeNothing(): void {
-    // An endpoint may say it as often as it likes.
-  }
+  /** An endpoint may say it as often as it likes. */
+  takeNothing(): void {}
 
   #setStreamWindow(value: number): void {
     const change = value - this.#streamWindow;
@@ -379,7 +378,8 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
   }
 
   #closed(): void {
-    if (this.#state === 'connecting') this.#left(this.#error ?? failure('UpstreamConnectionFailure', 'closed before SETTINGS'));
+    // However it broke, nothing was sent before SETTINGS came.
+    if (this.#state === 'connecting') this.#left(failure('UpstreamConnectionFailure', this.#error?.cause ?? 'closed before SETTINGS'));
     else if (this.#state === 'open') this.#left(undefined);
     this.#state = 'closed';
     this.#keepalive?.stop();

@@ -25,6 +25,8 @@ export interface LineUser {
   unserved(error: ProxyError): void;
 }
 
+const NEVER_USED = failure('UpstreamConnectionFailure', 'the endpoint ended the connection before it took a request');
+
 export class Http2Pool implements SessionStore, LineOwner {
   /** As the table last had it; the same connections serve as long as `profile` does not change. */
   cluster: Cluster;
@@ -120,13 +122,15 @@ export class Http2Pool implements SessionStore, LineOwner {
   lineLeft(line: Http2Line, error: ProxyError | undefined): void {
     this.#lines.delete(line);
     this.#left.add(line);
-    if (error === undefined) {
+    // One that ended before it took anything of what waits is no better than one that never began: the next would end like that, too.
+    const reason = error ?? (line.used ? undefined : NEVER_USED);
+    if (reason === undefined) {
       this.#grow();
     } else if (this.#lines.size === 0) {
       // Nobody else is left who could serve them.
       const waiting = [...this.#waiting];
       this.#waiting.clear();
-      for (const user of waiting) user.unserved(error);
+      for (const user of waiting) user.unserved(reason);
     }
   }
 
@@ -157,7 +161,11 @@ export class Http2Pool implements SessionStore, LineOwner {
   #grow(): void {
     if (this.#waiting.size === 0) return;
     let coming = 0;
-    for (const line of this.#lines) if (line.connecting) coming += this.#expected;
+    for (const line of this.#lines) {
+      if (line.connecting) coming += this.#expected;
+      // Where one takes no streams for now, another one would take none either.
+      else if (line.limit === 0) return;
+    }
     let allowed = this.#limits.maxConnections - this.active;
     while (coming < Math.min(this.#waiting.size, allowed) && this.#lines.size < this.#limits.maxLines) {
       this.#lines.add(this.#open());

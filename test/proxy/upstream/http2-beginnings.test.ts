@@ -1,0 +1,40 @@
+// Connections to HTTP/2 endpoints that come to nothing: nothing was sent on them, so that whoever waited may go elsewhere, whatever
+// the method.
+import ava from 'ava';
+import type { ExecutionContext } from 'ava';
+import { ManualBody } from '../../support/endpoint-body.ts';
+import { send, until } from '../../support/endpoint-call.ts';
+import { reset } from '../../support/endpoint-raw.ts';
+import { HTTP2_TRANSPORTS, http2To } from '../../support/http2-upstream.ts';
+import type { Http2Transport } from '../../support/http2-upstream.ts';
+
+for (const transport of HTTP2_TRANSPORTS) suite(transport);
+
+function suite(transport: Http2Transport): void {
+  const { cluster } = transport;
+  const test = (title: string, run: (t: ExecutionContext) => Promise<void>): void => ava(`${transport.name}: ${title}`, run);
+
+  test('a connection that is reset before it is known to speak HTTP/2 has carried nothing', async (t) => {
+    const { raw, upstream, dispatchers } = await http2To(t, transport, () => {}, { greets: false });
+    const body = new ManualBody(5);
+    const sent = send(upstream, cluster, raw.endpoint, { method: 'POST', body });
+    await until(() => raw.connections.length === 1);
+    reset(raw.connections[0]!.socket);
+    t.like((await sent.over).error, { reason: 'UpstreamConnectionFailure', status: 502, retry: 'yes' });
+    t.false(body.started);
+    await until(() => dispatchers.stats().connections === 0);
+  });
+
+  for (const how of ['GOAWAY', 'its end'] as const) {
+    test(`an endpoint that allows no streams, and goes on to ${how}, is not connected to again and again`, async (t) => {
+      const { raw, upstream, dispatchers } = await http2To(t, transport, () => {}, { maxConcurrentStreams: 0 });
+      const sent = send(upstream, cluster, raw.endpoint, { method: 'POST', body: new ManualBody(5) });
+      await until(() => raw.connections.length === 1);
+      if (how === 'GOAWAY') raw.connections[0]!.goaway(0);
+      else raw.connections[0]!.socket.end();
+      t.like((await sent.over).error, { reason: 'UpstreamConnectionFailure', status: 502, retry: 'yes' });
+      t.is(raw.connections.length, 1);
+      await until(() => dispatchers.stats().connections === 0);
+    });
+  }
+}
