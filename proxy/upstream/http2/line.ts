@@ -287,6 +287,8 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
     socket.on('drain', () => this.#flushWaiting());
     const release = readDirectly(socket, (chunk) => this.#receive(socket, receiver, chunk, release));
     hearOut(socket);
+    // Its end may never come to be closed, if the endpoint takes nothing of what was written before it.
+    socket.once('end', () => this.#state !== 'connecting' && this.#break(failure('UpstreamConnectionTermination', 'the endpoint closed the connection')));
     this.#settingsDeadline.set(this.#options.connectTimeoutMs);
     this.#write(PREFACE);
     this.#write(settingsFrame([[SETTING.ENABLE_PUSH, 0], [SETTING.INITIAL_WINDOW_SIZE, STREAM_WINDOW], [SETTING.MAX_HEADER_LIST_SIZE, this.#options.maxHeadBytes]]));

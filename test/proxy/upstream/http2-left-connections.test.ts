@@ -3,7 +3,7 @@
 import ava from 'ava';
 import type { ExecutionContext } from 'ava';
 import { ReplayBody } from '../../../proxy/upstream/replay-body.ts';
-import { ManualBody, readyBody } from '../../support/endpoint-body.ts';
+import { EndlessBody, ManualBody, readyBody } from '../../support/endpoint-body.ts';
 import { send, until } from '../../support/endpoint-call.ts';
 import { data, head } from '../../support/http2-raw-endpoint.ts';
 import type { RawStream } from '../../support/http2-raw-endpoint.ts';
@@ -95,4 +95,29 @@ function suite(transport: Http2Transport): void {
     finish(last);
     t.is((await waits.over).error, undefined);
   });
+
+  test('an endpoint that closes its side and takes nothing more has ended the connection', async (t) => {
+    const { raw, upstream, dispatchers } = await http2To(t, transport, () => {}, { initialWindowSize: 2 ** 31 - 1 });
+    const sent = send(upstream, cluster, raw.endpoint, { method: 'POST', body: new EndlessBody(1024 * 1024 * 1024), timeouts: { sendIdleMs: 0 } });
+    await until(() => raw.streams().length === 1);
+    const { socket } = raw.connections[0]!;
+    raw.connections[0]!.write(windowUpdate(0, 2 ** 30));
+    socket.pause();
+    let taken = -1;
+    // All that fits between the two is on its way.
+    while (taken !== socket.bytesRead) {
+      taken = socket.bytesRead;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    socket.end();
+    await until(() => sent.error !== undefined);
+    t.like(sent.error, { reason: 'UpstreamConnectionTermination', status: 502 });
+    await until(() => dispatchers.stats().connections === 0);
+  });
+}
+
+function windowUpdate(stream: number, octets: number): Buffer {
+  const payload = Buffer.alloc(4);
+  payload.writeUInt32BE(octets);
+  return frame(FRAME.WINDOW_UPDATE, 0, stream, payload);
 }
