@@ -1,6 +1,7 @@
 // The connections to one endpoint, the number of requests under way there, and a bounded queue before it. Our own client has
-// them where it is clear text, an undici Pool where it is TLS; but uploads are ours in both cases: undici can neither ask for
-// 100-continue, nor hear an answer that came before the connection broke under what it was writing.
+// them where it is clear text, an undici Pool where it is TLS; but whatever has a body is ours in both cases: undici can neither
+// ask for 100-continue, nor bear a 100 that it did not ask for, nor hear an answer that came before the connection broke under
+// what it was writing.
 // undici's own queue has no bound and no clock, and a request that is cancelled stays in it; so nothing is given to the
 // Pool that it could not start at once.
 import { Pool } from 'undici';
@@ -10,7 +11,6 @@ import type { Connector, SessionStore } from '../connector.ts';
 import { guardedClient } from './guarded-client.ts';
 import type { Carried, Open } from './guarded-client.ts';
 import { Http1Client } from './client.ts';
-import { UploadStream } from './upload-stream.ts';
 
 export interface PoolLimits {
   /** Connections to one endpoint, which is also the number of requests under way there. */
@@ -57,8 +57,9 @@ export class EndpointPool implements SessionStore {
   touchedAt = Number.NEGATIVE_INFINITY;
   session: Buffer | undefined;
   readonly #limits: PoolLimits;
+  /** For requests with a body. */
   readonly #uploads: Http1Client;
-  /** For all other requests; perhaps the same. */
+  /** For all others; perhaps the same. */
   readonly #pool: Dispatcher;
   readonly #waiting = new Set<PoolRequest>();
   #active = 0;
@@ -126,7 +127,7 @@ export class EndpointPool implements SessionStore {
 
   #start(request: PoolRequest): void {
     this.#active++;
-    const client = request.options.body instanceof UploadStream ? this.#uploads : this.#pool;
+    const client = request.options.body === undefined ? this.#pool : this.#uploads;
     client.dispatch(request.options, request);
   }
 }

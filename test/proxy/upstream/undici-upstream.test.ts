@@ -40,6 +40,17 @@ function suite(transport: Transport): void {
     t.deepEqual(raw.requests[0]?.headers.map(([name]) => name).filter((name) => /^(trailer|x-)/i.test(name)), ['X-A', 'Trailers']);
   });
 
+  test('a 100 that nobody asked for is no answer to a request with a body, and not the end of its connection', async (t) => {
+    const { raw, upstream } = await upstreamTo(t, transport, bytes('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'), { on: 'complete' });
+    const whole = Buffer.from('body');
+    for (const body of [Object.assign(readyBody('body'), { whole }), readyBody('body')]) {
+      const got = await send(upstream, cluster, raw.endpoint, { method: 'POST', body }).over;
+      t.deepEqual([got.error, got.status, got.body.toString()], [undefined, 200, 'hi']);
+      await nextTurn();
+    }
+    t.is(raw.connections, 1);
+  });
+
   test('connections are reused', async (t) => {
     const { raw, upstream } = await upstreamTo(t, transport, answer('hello'));
     for (const method of ['GET', 'GET', 'POST', 'DELETE', 'OPTIONS']) {
