@@ -102,6 +102,7 @@ class WebSocketTunnel implements Tunnel {
   readonly #request: TunnelRequest;
   readonly #events: TunnelEvents;
   readonly #lingerMs: number;
+  readonly #writeStallMs: number;
   readonly #client: net.Socket;
   #outgoing: http.ClientRequest | undefined;
   #upstream: net.Socket | undefined;
@@ -130,6 +131,7 @@ class WebSocketTunnel implements Tunnel {
     this.#request = request;
     this.#events = events;
     this.#lingerMs = lingerMs;
+    this.#writeStallMs = writeStallMs;
     this.#client = request.socket;
     this.#clientTaking = new Taking(this.#client, writeStallMs, {
       stalled: (yes) => events.onStalled(yes),
@@ -258,9 +260,9 @@ class WebSocketTunnel implements Tunnel {
       this.#fromUpstream.push(chunk);
       this.#sayGoodbye();
     });
-    if (this.#client.readableEnded) this.#oneEnded();
-    else this.#client.once('end', this.#oneEnded);
-    upstream.once('end', this.#oneEnded);
+    if (this.#client.readableEnded) this.#awaitEnd(upstream);
+    else this.#client.once('end', () => this.#awaitEnd(upstream));
+    upstream.once('end', () => this.#awaitEnd(this.#client));
     upstream.once('close', this.#upstreamClosed);
     // Reads and writes both push the timer of a socket back.
     upstream.setTimeout(this.#request.timeouts.readIdleMs, () => this.destroy(failure('StreamIdleTimeout')));
@@ -293,8 +295,7 @@ class WebSocketTunnel implements Tunnel {
     relayRefusal(response, headers, this.#client, this.#clientTaking, this.#request.timeouts.readIdleMs, (bytes, error) => {
       this.#bytesOut = bytes;
       if (error !== undefined) this.destroy(error);
-      // A client that does not close its side must not keep the connection.
-      else this.#linger.set(this.#lingerMs);
+      else this.#awaitEnd(this.#client);
     });
   }
 
@@ -312,7 +313,20 @@ class WebSocketTunnel implements Tunnel {
     }
   }
 
-  readonly #oneEnded = (): void => this.#linger.set(this.#lingerMs);
+  /** The other side has ended. First comes what is still on its way to this one, which has its time; who then does not close must not keep the connection. */
+  #awaitEnd(side: net.Socket): void {
+    const taken = side.writableFinished || this.#closing !== undefined;
+    this.#linger.set(taken ? this.#lingerMs : Math.max(this.#lingerMs, this.#writeStallMs));
+    if (taken) return;
+    side.once('finish', () => this.#allTaken(side));
+    if (side === this.#client) this.#events.onStalled(true);
+  }
+
+  #allTaken(side: net.Socket): void {
+    if (this.#over) return;
+    this.#linger.set(this.#lingerMs);
+    if (side === this.#client) this.#events.onStalled(false);
+  }
 
   readonly #clientClosed = (): void => {
     this.#clientGone = true;
@@ -325,7 +339,7 @@ class WebSocketTunnel implements Tunnel {
     this.#upstreamGone = true;
     if (this.#clientGone) this.#finish();
     // What the endpoint sent last may still be on its way to the client.
-    else if (this.#client.writableEnded) this.#linger.set(this.#lingerMs);
+    else if (this.#client.writableEnded) this.#awaitEnd(this.#client);
     else this.#client.destroy();
   };
 

@@ -1,11 +1,12 @@
 // Tunnels of which one side takes nothing: what they hold is not held for good.
 import net from 'node:net';
 import test from 'ava';
+import type { ExecutionContext } from 'ava';
 import { Connector } from '../../../proxy/upstream/connector.ts';
 import { tunneller } from '../../../proxy/upstream/upgrade.ts';
 import { testCluster, until } from '../../support/endpoint-call.ts';
 import { front } from '../../support/endpoint-front.ts';
-import type { Front, FrontOptions } from '../../support/endpoint-front.ts';
+import type { Front, FrontOptions, FrontRecord } from '../../support/endpoint-front.ts';
 import { rawEndpoint } from '../../support/endpoint-raw.ts';
 import type { RawEndpoint, Script } from '../../support/endpoint-raw.ts';
 
@@ -140,27 +141,46 @@ test('a WebSocket whose endpoint says much and takes nothing is cut after the ti
   t.is(connector.open, 0);
 });
 
-test('closing does not lose what an endpoint that has ended said last, and its client has not taken yet', async (t) => {
+/** An endpoint that speaks until all that is between it and a client which takes nothing is full, and no further, and ends then. */
+async function speakToTheFull(t: ExecutionContext): Promise<{ client: net.Socket; record: FrontRecord; octets: number }> {
   const { made, raw } = await tunnelTo(t, (_request, socket) => void socket.write(SWITCH), 5_000);
   const client = deaf(t, made.port);
   await until(() => made.records[0]?.events.length === 1);
-  const [record] = made.records;
+  const record = made.records[0]!;
   const [endpoint] = raw.open;
   const message = Buffer.concat([Buffer.from([0x82, 126, 0x40, 0]), Buffer.alloc(16 * 1024, 'a')]);
-  let sent = 0;
-  // Until all that is between us and the client is full, and no further: then the end would wait in front of us.
-  for (; record!.socket.writableLength === 0; sent += message.length) {
+  let octets = 0;
+  // Further, the end would wait in front of us.
+  for (; record.socket.writableLength === 0; octets += message.length) {
     endpoint!.write(message);
-    await until(() => record!.socket.bytesWritten > sent + message.length);
+    await until(() => record.socket.bytesWritten > octets + message.length);
   }
   endpoint!.end();
-  await until(() => record!.socket.writableEnded);
-  t.true(record!.socket.writableLength > 0);
-  record!.tunnel.close();
+  await until(() => record.socket.writableEnded);
+  t.true(record.socket.writableLength > 0);
+  return { client, record, octets };
+}
+
+/** Octets behind the 101 that a client has by the end of its connection. */
+async function readToTheEnd(client: net.Socket): Promise<number> {
   const chunks: Buffer[] = [];
   client.on('data', (chunk: Buffer) => chunks.push(chunk));
   client.resume();
   await new Promise((resolve) => client.once('close', resolve));
   const received = Buffer.concat(chunks);
-  t.is(received.length - received.indexOf('\r\n\r\n') - 4, sent);
+  return received.length - received.indexOf('\r\n\r\n') - 4;
+}
+
+test('closing does not lose what an endpoint that has ended said last, and its client has not taken yet', async (t) => {
+  const { client, record, octets } = await speakToTheFull(t);
+  record.tunnel.close();
+  t.is(await readToTheEnd(client), octets);
+});
+
+test('a slow client has what an endpoint that has ended said last, also when it takes longer than it may stay open behind that', async (t) => {
+  const { client, record, octets } = await speakToTheFull(t);
+  await new Promise((resolve) => setTimeout(resolve, 3 * LINGER_MS));
+  t.is(await readToTheEnd(client), octets);
+  await record.over;
+  t.is(record.error, undefined);
 });
