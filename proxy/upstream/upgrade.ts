@@ -12,6 +12,7 @@ import type { Connector } from './connector.ts';
 import { Deadline } from './deadline.ts';
 import { EarlyBytes } from './early-bytes.ts';
 import { failure, upstreamFailure } from './errors.ts';
+import { problemOfAnswer } from './http1/answer-check.ts';
 import { relayRefusal } from './refusal.ts';
 import { Taking } from './taking.ts';
 import { setHead, switchHeaders } from './upgrade-head.ts';
@@ -281,6 +282,11 @@ class WebSocketTunnel implements Tunnel {
 
   #refused(response: IncomingMessage): void {
     if (this.#over) return;
+    const problem = problemOfAnswer(response.statusCode ?? 0, response.statusMessage ?? '', response.rawHeaders);
+    if (problem !== undefined) {
+      this.#fail(failure('UpstreamProtocolError', problem));
+      return;
+    }
     this.#answer.clear();
     const headers = this.#events.onHead(response.statusCode ?? 502, response.rawHeaders, false);
     if (headers === undefined) {

@@ -267,6 +267,17 @@ test('refusals with a length, without a body and with a large body arrive whole'
   }
 });
 
+test('a refusal in a coding that the client would not hear of is not passed on', async (t) => {
+  for (const coding of ['gzip, chunked', 'gzip']) {
+    const raw = await scripted(t, bytes(`HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: ${coding}\r\n\r\n3\r\nabc\r\n0\r\n\r\n`));
+    const { front: made } = await tunnel(t, raw.endpoint);
+    rawClient(t, made.port, UPGRADE);
+    await until(() => made.records.length === 1);
+    await made.records[0]?.over;
+    t.like(made.records[0], { events: ['error'], error: { reason: 'UpstreamProtocolError', status: 502 } });
+  }
+});
+
 test('a refusal reaches a client that has begun to speak already', async (t) => {
   const raw = await scripted(t, bytes('HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope'));
   const { front: made } = await tunnel(t, raw.endpoint);
