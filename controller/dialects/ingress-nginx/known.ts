@@ -1,5 +1,6 @@
 // Every annotation that ingress-nginx reads (v1.15.1: 136 names and 2 aliases), and what leaving it unread would mean.
 // Which of them Fairlead reads itself is said by the groups (groups.ts) alone, so that the two cannot drift apart.
+import { mayKeepOut } from './snippet.ts';
 
 export interface KnownAnnotation {
   /** ingress-nginx's own rating, which `annotations-risk-level` gates. */
@@ -73,7 +74,7 @@ export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<s
   ['canary-weight', { risk: 'Low', raw: true }],
   ['canary-weight-total', { risk: 'Low', raw: true }],
   ['client-body-buffer-size', { risk: 'Low' }],
-  ['configuration-snippet', { risk: 'Critical', protects: IF_SAID }],
+  ['configuration-snippet', { risk: 'Critical', protects: mayKeepOut }],
   ['connection-proxy-header', { risk: 'Low' }],
   ['cors-allow-credentials', { risk: 'Low', raw: true }],
   ['cors-allow-headers', { risk: 'Medium' }],
@@ -145,7 +146,7 @@ export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<s
   ['rewrite-target', { risk: 'Medium' }],
   ['satisfy', { risk: 'Low', protects: unless('', 'all') }],
   ['server-alias', { risk: 'High' }],
-  ['server-snippet', { risk: 'Critical', protects: IF_SAID }],
+  ['server-snippet', { risk: 'Critical', protects: mayKeepOut }],
   ['service-upstream', { risk: 'Low', raw: true }],
   ['session-cookie-change-on-failure', { risk: 'Low', raw: true }],
   ['session-cookie-conditional-samesite-none', { risk: 'Low', raw: true }],
