@@ -2,10 +2,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { residentMemory } from '../../../proxy/observe/own-process.ts';
 import { systemLoad } from '../../../proxy/server/load-probe.ts';
+import { Overload } from '../../../proxy/server/overload.ts';
 
 const MB = 1024 * 1024;
 const UNLIMITED = '9223372036854771712\n';
@@ -61,3 +63,22 @@ test('what is used is read again each time', (t) => {
     t.is(probe().memory, used / 1000);
   }
 });
+
+for (const turnMs of [250, 600]) {
+  test.serial(`an event loop whose turns take ${turnMs} ms is late, and has requests refused for it after two seconds`, async (t) => {
+    const probe = systemLoad({ limitBytes: 0, processes: 1 });
+    const delays: number[] = [];
+    const overload = new Overload(() => {
+      const load = probe();
+      delays.push(Math.round(load.loopDelayMs));
+      return load;
+    });
+    t.teardown(() => overload.stop());
+    overload.start();
+    for (const end = performance.now() + 15_000; overload.share === 0 && performance.now() < end; await pause(1)) for (const until = performance.now() + turnMs; performance.now() < until; );
+    t.true(overload.share > 0, delays.join(' '));
+    t.true(delays.length >= 4, delays.join(' '));
+    // The first look may have seen the loop before it was late.
+    t.true(delays.slice(1).every((ms) => ms > 200), delays.join(' '));
+  });
+}
