@@ -25,11 +25,16 @@ export interface Scene {
   /** Asks the application that was attacked, on several connections of their own; gives the statuses. */
   askAttacked(): Promise<readonly (number | undefined)[]>;
   workers(): readonly number[];
-  /** Most growth of any worker's resident memory, in MB, since the last call. */
-  growth(): number;
+  /** Most growth of any worker's resident memory, in MB: since the last call, and since the first one, whatever is given back in between. */
+  growth(): Growth;
   /** Longest time in ms, since the last call, that not all workers listened, and that none did. */
   down(): { readonly one: number; readonly all: number };
   stop(): Promise<void>;
+}
+
+export interface Growth {
+  readonly once: number;
+  readonly inAll: number;
 }
 
 const WORKERS = 2;
@@ -97,14 +102,18 @@ function residentMb(pid: number): number {
 }
 
 interface Watch {
-  growth(): number;
+  growth(): Growth;
   down(): { readonly one: number; readonly all: number };
   stop(): void;
 }
 
 function startWatch(port: number, workers: () => readonly number[]): Watch {
-  let base = new Map(workers().map((pid) => [pid, residentMb(pid)]));
+  const residents = (): Map<number, number> => new Map(workers().map((pid) => [pid, residentMb(pid)]));
+  let base = residents();
+  /** The same at the first call of `growth`, and of workers that came later, when they served. */
+  let first: Map<number, number> | undefined;
   let most = 0;
+  let mostInAll = 0;
   let down = { one: 0, all: 0 };
   const since = { one: 0, all: 0 };
   const note = (what: 'one' | 'all', yes: boolean, now: number): void => {
@@ -125,17 +134,23 @@ function startWatch(port: number, workers: () => readonly number[]): Watch {
       const resident = residentMb(pid);
       const before = base.get(pid);
       // What a new process takes to begin is no growth.
-      if (before === undefined && pids === steady) base.set(pid, resident);
-      else if (before !== undefined) most = Math.max(most, resident - before);
+      if (before === undefined && pids === steady) {
+        base.set(pid, resident);
+        first?.set(pid, resident);
+      } else if (before !== undefined) {
+        most = Math.max(most, resident - before);
+        mostInAll = Math.max(mostInAll, resident - (first?.get(pid) ?? resident));
+      }
     }
   };
   const timer = setInterval(look, LOOK_MS);
   return {
     growth: () => {
       look();
-      const seen = most;
+      const seen = { once: most, inAll: mostInAll };
       most = 0;
-      base = new Map(workers().map((pid) => [pid, residentMb(pid)]));
+      base = residents();
+      first ??= residents();
       return seen;
     },
     down: () => {

@@ -85,14 +85,16 @@ function judge(answer: ParsedMessage | undefined, { bytes, reference, method }: 
   return wrong;
 }
 
-async function ask(proxy: DataPlane, target: string, asked: Case): Promise<string[]> {
+/** `served`: the client has an answer that is whole, and it is the endpoint's. */
+async function ask(proxy: DataPlane, target: string, asked: Case): Promise<{ readonly wrong: string[]; readonly served: boolean }> {
   const client = await RawClient.connect(proxy.port);
   try {
     client.write(`${asked.method} ${target} HTTP/1.1\r\nHost: a.test\r\n\r\n`);
     await client.until(() => (client.closed || parseResponses(client.received, [asked.method], false).responses.length > 0 ? true : undefined), 10_000);
-    return judge(parseResponses(client.received, [asked.method], false).responses[0], asked);
+    const [answer] = parseResponses(client.received, [asked.method], false).responses;
+    return { wrong: judge(answer, asked), served: answer !== undefined && !isOwn(answer) && statusOf(answer) !== 502 };
   } catch (error) {
-    return [error instanceof StrictHttpError ? `malformed bytes for the client: ${error.message}` : String(error)];
+    return { wrong: [error instanceof StrictHttpError ? `malformed bytes for the client: ${error.message}` : String(error)], served: false };
   } finally {
     client.destroy();
   }
@@ -121,9 +123,9 @@ export async function fuzzAnswers(options: FuzzOptions): Promise<FuzzReport> {
       const target = `/fuzz/${own}`;
       const asked = await fuzzAnswer(options.seed, own);
       cases.set(target, asked);
-      const wrong = await ask(proxy, target, asked);
+      const { wrong, served } = await ask(proxy, target, asked);
       cases.delete(target);
-      if (asked.reference?.complete === true) report.forwarded++;
+      if (served) report.forwarded++;
       else report.refused++;
       wrong.push(...(await plain(honest, `/plain/${own}`).catch((error: unknown) => [`the next client got no answer: ${String(error)}`])));
       // A connection takes so many requests, and no more.

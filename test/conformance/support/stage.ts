@@ -26,6 +26,7 @@ export interface Stage {
   perform(lane: number, stream: Stream, last?: string): Promise<Verdict>;
   /** One request of the honest client; rejects if it gets another's answer or none. */
   honest(): Promise<void>;
+  /** Rejects if something reached the endpoint behind the last verdict of its client. */
   close(): Promise<void>;
 }
 
@@ -70,7 +71,8 @@ export async function startStage(requestBuffering = true): Promise<Stage> {
     close: async () => {
       client.destroy();
       await proxy.close();
-      await witness.close();
+      const late = await witness.close();
+      if (late.length > 0) throw new Error(`behind its verdict there came: ${late.join('\n')}`);
     },
   };
 }

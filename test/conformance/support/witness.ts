@@ -20,8 +20,12 @@ export interface Witness {
   readonly violations: string[];
   /** The requests of one client since the last call. */
   take(address: string): Witnessed[];
-  close(): Promise<void>;
+  /** Waits until the connections of a proxy that is closed have ended, and ends. Gives what nobody has asked for: requests that came too late for that, and violations. */
+  close(): Promise<readonly string[]>;
 }
+
+/** Connections that are still open so long after the proxy was closed are cut. */
+const ENDED_MS = 1_000;
 
 /** The answer names its request: `x-serial`, `x-client`, and the request line as body. HEAD is answered with length 0, so that no reader needs to know the method. */
 function answerTo(serial: number, address: string, { startLine }: ParsedMessage): string {
@@ -77,9 +81,11 @@ export async function startWitness(): Promise<Witness> {
       return list;
     },
     close: async () => {
+      for (const end = performance.now() + ENDED_MS; sockets.size > 0 && performance.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 5));
       for (const socket of sockets) socket.destroy();
       server.close();
       await once(server, 'close');
+      return [...violations, ...[...filed].flatMap(([address, list]) => list.map(({ request }) => `nobody asked what came of ${address}: ${request.startLine}`))];
     },
   };
 }
