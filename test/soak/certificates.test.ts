@@ -125,7 +125,7 @@ test.serial('10: a Secret that goes bad in any way leaves its last certificate i
     'wrong key': { text: secret('web', { certPem: good.certPem, keyPem: stranger.keyPem }), reason: 'InvalidCertificateRef' },
     'no bytes': { text: secret('web', { certPem: '', keyPem: '' }), reason: 'InvalidCertificateRef' },
     'a megabyte': { text: secret('web', { certPem: big, keyPem: big }), reason: 'InvalidObject' },
-    'no base64': { text: '{apiVersion: v1, kind: Secret, type: kubernetes.io/tls, metadata: {name: web, namespace: shop}, data: {tls.crt: "%%%", tls.key: "%%%"}}', reason: '' },
+    'no base64': { text: '{apiVersion: v1, kind: Secret, type: kubernetes.io/tls, metadata: {name: web, namespace: shop}, data: {tls.crt: "%%%", tls.key: "%%%"}}', reason: 'InvalidObject' },
     expired: { text: secret('web', issue(CA, 'expired', { names: [HOST], subject: [['CN', 'expired']], from: -20, until: -1 })), reason: 'InvalidCertificateRef' },
   };
   const took: string[] = [];
