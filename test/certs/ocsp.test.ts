@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { ocspRequest, ocspSubject, readOcspAnswer } from '../../certs/ocsp.ts';
 import type { OcspSubject } from '../../certs/ocsp.ts';
 import { ocspAnswer } from '../support/ocsp-responder.ts';
-import { folder, hasOpenssl } from '../support/openssl.ts';
+import { folder, withOpenssl } from '../support/openssl.ts';
 import { authority, issue } from '../support/pki.ts';
 
 const CA = authority('issuer');
@@ -28,7 +28,7 @@ test('a certificate says whom to ask, and only under http, with its issuer at ha
   }
 });
 
-(hasOpenssl ? test : test.skip)('OpenSSL reads the question, and we read its answer', (t) => {
+withOpenssl('OpenSSL reads the question, and we read its answer', (t) => {
   const dir = folder(t);
   const file = (name: string, content: string | Buffer): string => {
     writeFileSync(join(dir, name), content);

@@ -47,7 +47,7 @@ const checks = {
     socket.onmessage = ({ data }) => {
       if (seen.push(data) === sent.length) socket.close(1000);
     };
-    socket.onclose = ({ code }) => resolve(code === 1000 && seen.every((message, nth) => message === sent[nth]));
+    socket.onclose = ({ code }) => resolve(code === 1000 && seen.length === sent.length && seen.every((message, nth) => message === sent[nth]));
     socket.onerror = () => resolve(false);
   }),
 };

@@ -29,5 +29,6 @@ test.serial('uploads over HTTP/2 all arrive whole', async (t) => {
   const file = process.execPath;
   const { stdout } = await run('h2load', ['-n', '4', '-c', '2', '-m', '2', '-d', file, `--connect-to=127.0.0.1:${fairlead.http}`, `http://${PLAIN_HOST}:${fairlead.http}/up`]);
   t.regex(stdout, /4 succeeded, 0 failed/);
+  t.is(requests.length, 4);
   t.true(requests.every(({ body }) => body === requests[0]!.body && body > 10_000_000), requests.map(({ body }) => body).join());
 });

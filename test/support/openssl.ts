@@ -1,13 +1,18 @@
 // `openssl s_client` as a TLS client: it offers a session under another name than the one it was earned under, which Node's
 // own client refuses to do, and so shows what a server does with it.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { Identity } from './pki.ts';
+import { has } from './program.ts';
 
-export const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
+/** A test that needs the program; without it there is a line that says so. */
+export function withOpenssl(title: string, run: (t: ExecutionContext) => Promise<void> | void): void {
+  test(title, (t) => (has(t, 'openssl') ? run(t) : t.pass()));
+}
 
 export interface SClient {
   /** What it printed, the server's answer among it. */

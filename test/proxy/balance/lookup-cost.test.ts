@@ -1,12 +1,14 @@
 // What a choice costs does not depend on how many endpoints there are: counted are the places that an algorithm looks at,
-// in its list of members, on its ring, and by asking whether one can be used.
+// in its list of members, on its ring, and by asking whether one can be used; and of a whole balancer the endpoints.
 import test from 'ava';
+import { createBalancer } from '../../../proxy/balance/create.ts';
 import { consistentHash } from '../../../proxy/balance/consistent-hash.ts';
 import { peakEwma } from '../../../proxy/balance/ewma.ts';
 import { leastRequest } from '../../../proxy/balance/least-request.ts';
 import type { Policy } from '../../../proxy/balance/policy.ts';
 import { roundRobin } from '../../../proxy/balance/round-robin.ts';
 import { newSlot, slotKey } from '../../../proxy/balance/slot.ts';
+import type { Endpoint, LoadBalancer } from '../../../proxy/table/cluster.ts';
 import { cluster, seeded } from './helpers.ts';
 
 const CHOICES = 2_000;
@@ -61,5 +63,30 @@ for (const [name, create] of Object.entries(POLICIES)) {
     t.true(few >= 1 && many >= 1, 'something was counted');
     t.true(many <= few * 1.25, `${few} places among 10, ${many} among 1,000`);
     t.log(`${few.toFixed(1)} and ${many.toFixed(1)} places`);
+  });
+}
+
+const SPECS: readonly LoadBalancer[] = [{ type: 'RoundRobin' }, { type: 'LeastRequest' }, { type: 'PeakEwma' }, { type: 'ConsistentHash', key: [] }, { type: 'ConsistentHash', key: [], subsetSize: 3 }];
+
+/** Endpoints that are compared with one that was tried, for each choice of a second try. */
+function compared(spec: LoadBalancer, size: number): number {
+  const list = cluster(size);
+  const watched = list.map((endpoint): Endpoint => ({ ...endpoint, get port() {
+    looks++;
+    return endpoint.port;
+  } }));
+  const balancer = createBalancer(spec, watched, () => 0, { random: seeded(1) });
+  const tried = [list[0]!];
+  looks = 0;
+  for (let nth = 0; nth < CHOICES; nth++) balancer.pick(`user-${nth}`, tried)?.settle('success', 1);
+  return looks / CHOICES;
+}
+
+for (const spec of SPECS) {
+  test(`${JSON.stringify(spec)}: a second try among 1,000 endpoints compares no more of them than one among 10`, (t) => {
+    const [few, many] = [compared(spec, 10), compared(spec, 1_000)];
+    t.true(few >= 1 && many >= 1, 'something was counted');
+    t.true(many <= few * 1.25, `${few} of 10, ${many} of 1,000`);
+    t.log(`${few.toFixed(1)} and ${many.toFixed(1)} endpoints`);
   });
 }

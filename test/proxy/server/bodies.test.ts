@@ -63,6 +63,7 @@ for (const requestBuffering of [false, true]) {
     t.is(field(message!, 'connection'), 'close');
     t.true(sent < 2_000_000, `${sent} bytes were sent`);
     await until(() => plane.backends[0]!.connections.every(({ closed }) => closed), 'the endpoint is told');
+    t.is(plane.backends[0]!.connections.length, 1);
     t.is(plane.backends[0]!.requests().length, 0);
     t.is(plane.log[0]!.reason, 'RequestBodyTooLarge');
     client.destroy();
@@ -81,6 +82,7 @@ test('an HTTP/2 body without length is held to the same limit', async (t) => {
   clearInterval(sender);
   t.is(Number(headers[':status']), 413);
   await until(() => plane.backends[0]!.connections.every(({ closed }) => closed), 'the endpoint is told');
+  t.is(plane.backends[0]!.connections.length, 1);
   t.is(plane.backends[0]!.requests().length, 0);
 });
 

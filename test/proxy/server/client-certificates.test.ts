@@ -6,7 +6,7 @@ import type { FilterSpec } from '../../../proxy/table/filter.ts';
 import type { ClientCertificates } from '../../../proxy/table/route.ts';
 import { route } from '../../support/data-plane.ts';
 import { ask } from '../../support/https-client.ts';
-import { folder, hasOpenssl, sClient } from '../../support/openssl.ts';
+import { folder, sClient, withOpenssl } from '../../support/openssl.ts';
 import { authority, issue, pem, revocationList } from '../../support/pki.ts';
 import type { Identity } from '../../support/pki.ts';
 import { clientCertificates, startTlsPlane } from '../../support/tls-plane.ts';
@@ -17,7 +17,6 @@ const TWO = authority('clients of two');
 const ann = issue(ONE, 'ann', { subject: [['C', 'DE'], ['O', 'Ü, + Söhne'], ['CN', 'ann']] });
 const bob = issue(TWO, 'bob');
 const expired = issue(ONE, 'expired', { until: -0.1 });
-const withOpenssl = hasOpenssl ? test : test.skip;
 
 type Config = Extract<FilterSpec, { type: 'client-certificate' }>['config'];
 

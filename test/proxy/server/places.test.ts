@@ -118,6 +118,8 @@ test('waiting ends with the connect timeout, and with a new endpoint', async (t)
   const startedAt = performance.now();
   const late = await exchangeRaw(plane.port, GET);
   t.is(statusOf(late.message), 503);
+  t.is(field(late.message, 'retry-after'), '1');
+  t.is(plane.log[0]!.reason, 'UpstreamOverflow');
   t.true(performance.now() - startedAt >= 299);
   const saved = await ask(plane.port);
   await new Promise((resolve) => setTimeout(resolve, 50));

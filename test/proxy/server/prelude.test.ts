@@ -255,6 +255,23 @@ test('a hello that is slow is cut after five seconds', async (t) => {
   t.true(elapsed > 4_900 && elapsed < 9_000, `${elapsed} ms`);
 });
 
+test('a handshake before which nothing is read is cut after ten seconds, however its bytes come', async (t) => {
+  const plane = await startTlsPlane(t, { hosts: { 'a.test': {} } });
+  const hello = clientHello({ serverName: 'a.test' });
+  const answer = Buffer.concat([Buffer.from([22, 3, 3, 0, 200]), Buffer.alloc(200)]);
+  const startedAt = performance.now();
+  const took = await Promise.all([[Buffer.alloc(0), Buffer.alloc(0)], [hello.subarray(0, 30), Buffer.alloc(0)], [Buffer.alloc(0), hello], [hello, answer]].map(async ([atOnce, drips]) => {
+    const socket = await connected(plane.httpsPort, atOnce!);
+    let at = 0;
+    const timer = setInterval(() => socket.writable && socket.write(drips!.subarray(at, ++at)), 300);
+    await everything(socket);
+    clearInterval(timer);
+    return performance.now() - startedAt;
+  }));
+  t.true(took.every((ms) => ms > 9_900 && ms < 14_000), took.join(' '));
+  t.deepEqual(plane.below, Array.from({ length: 4 }, () => 'https HandshakeFailed'));
+});
+
 test('a hello in dust, or with an empty record inside, does not get past the settings of its host', async (t) => {
   const plane = await startTlsPlane(t, { hosts: { 'new.test': { tls: { minVersion: 'TLSv1.3' } }, 'a.test': {} } });
   // Made by hand, and of TLS 1.2.

@@ -76,7 +76,7 @@ test('a small body is held until it is complete, and then sent again as a whole;
   t.is(large.log[0]!.exchange.attempts.length, 1);
 });
 
-test('a status of the route\'s list is tried again elsewhere, and counts as a failure of its endpoint', async (t) => {
+test('a status of the route\'s list is tried again elsewhere', async (t) => {
   const plane = await forwardPlane(t, [unavailable, ok], { forward: on503 });
   t.is((await untilRetried(plane, GET)).status, 200);
   t.deepEqual(plane.log.at(-1)!.exchange.attempts.map(({ status }) => status), [503, 200]);
@@ -143,13 +143,17 @@ test('with one endpoint its answer passes, whatever it is', async (t) => {
 });
 
 test('proxy-next-upstream off means one try, also for a refused connection', async (t) => {
-  const gone = await startRecordingEndpoint();
-  await gone.close();
-  const plane = await forwardPlane(t, [ok], { forward: { retry: { attempts: 1 } } });
-  await plane.swap(simpleTable([endpoint(gone.port)], { retry: { attempts: 1 } }));
-  const { message, client } = await exchangeRaw(plane.port, GET);
-  client.destroy();
-  t.is(statusOf(message), 502);
+  const once = { retry: { attempts: 1 } };
+  const gone = await Promise.all([0, 1].map(() => startRecordingEndpoint()));
+  for (const each of gone) await each.close();
+  const plane = await forwardPlane(t, [reset, reset], { forward: once });
+  for (const endpoints of [plane.endpoints, gone.map(({ port }) => endpoint(port))]) {
+    await plane.swap(simpleTable(endpoints, once));
+    const { message, client } = await exchangeRaw(plane.port, GET);
+    client.destroy();
+    t.is(statusOf(message), 502);
+  }
+  t.deepEqual(plane.log.map(({ exchange }) => exchange.attempts.map(({ error }) => error)), [['UpstreamConnectionTermination'], ['UpstreamConnectionFailure']]);
 });
 
 test.serial('no further try begins after the total time', async (t) => {

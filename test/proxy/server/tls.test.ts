@@ -10,13 +10,11 @@ import test from 'ava';
 import { endpoint } from '../../support/data-plane.ts';
 import { certificateFor, clientHello } from '../../support/hello.ts';
 import { ask } from '../../support/https-client.ts';
-import { folder, hasOpenssl, sClient } from '../../support/openssl.ts';
+import { folder, sClient, withOpenssl } from '../../support/openssl.ts';
 import { authority, issue } from '../../support/pki.ts';
 import { packedTls } from '../../support/packed-tls.ts';
 import { DEFAULT, SITE_CA, certificateOf, clientCertificates, startTlsPlane } from '../../support/tls-plane.ts';
 import type { TlsTable } from '../../support/tls-plane.ts';
-
-const withOpenssl = hasOpenssl ? test : test.skip;
 
 for (const looking of [false, true]) {
   const how = looking ? 'with a look at the ClientHello' : 'by SNI alone';
