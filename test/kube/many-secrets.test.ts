@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { selfSigned } from '../../certs/self-signed.ts';
 import type { Fault } from '../support/api-server/faults.ts';
 import type { Seen } from '../support/api-server/handler.ts';
-import { Cluster } from '../support/kube/cluster.ts';
+import { CONTROLLER, Cluster } from '../support/kube/cluster.ts';
 import { ingress, tlsSecret } from '../support/kube/objects.ts';
 import { follow } from '../support/kube/source.ts';
 import type { Followed } from '../support/kube/source.ts';
@@ -17,7 +17,7 @@ interface Trial extends Followed {
   readonly cluster: Cluster;
   /** The list of all Secrets fails for as long as this is there. */
   readonly fault: Fault;
-  /** Requests for Secrets that came later than this, in milliseconds of `performance.now()`: for one of a name, or for all (empty). */
+  /** The source's requests for Secrets that came later than this, in milliseconds of `performance.now()`: for one of a name, or for all (empty). */
   since(ms: number, name: string): readonly Seen[];
 }
 
@@ -32,7 +32,7 @@ async function trial(t: ExecutionContext): Promise<Trial> {
   const fault = cluster.server.faults.add({ verb: 'list', resource: 'secrets', action: { type: 'status', code: 500 } });
   const followed = await follow(t, cluster, { mostByName: 2 });
   await until('all Secrets are asked for', () => fault.hits > 0);
-  return { ...followed, cluster, fault, since: (ms, of) => cluster.server.requests.filter(({ at, resource, name }) => at > ms && resource === 'secrets' && name === of) };
+  return { ...followed, cluster, fault, since: (ms, of) => cluster.server.requests.filter(({ at, resource, name, user }) => at > ms && resource === 'secrets' && name === of && user === CONTROLLER) };
 }
 
 test('a Secret that is wanted while all are first read is watched once, and no longer than it is wanted', async (t) => {

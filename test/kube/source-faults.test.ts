@@ -263,45 +263,6 @@ test('what no event told is found by a list without need', async (t) => {
   t.pass();
 });
 
-test('where every watch is over before it says a word, lists tell what changes', async (t) => {
-  const cluster = await tenIngresses(t);
-  const fault = cluster.server.faults.add({ verb: 'watch', resource: 'ingresses', action: { type: 'endsAtOnce' } });
-  const followed = await follow(t, cluster);
-  await followed.started;
-  await until('watches have ended', () => fault.hits >= 2);
-  await cluster.admin.apply(ingress('untold', 'untold.example', 'web'));
-  await until('it is found', () => followed.names('Ingress').includes('shop/untold'), 8_000);
-  t.true(ingressStats(followed).lists <= fault.hits + 1, 'there are no more lists than watches that failed to do their work');
-});
-
-test('410 for every list is met with pauses that grow, as any other error', async (t) => {
-  const cluster = await tenIngresses(t);
-  const fault = cluster.server.faults.add({ verb: 'list', resource: 'ingresses', action: { type: 'status', code: 410 } });
-  const followed = await follow(t, cluster, { timings: { ...FAST, maxBackoffMs: 30_000 } });
-  await pause(2_000);
-  // Each time with pages and without; 12 to 25 ms at first, twice as long every time.
-  t.true(fault.hits >= 4 && fault.hits <= 24, `${fault.hits} requests`);
-  fault.remove();
-  await followed.started;
-  t.is(followed.names('Ingress').length, 10);
-});
-
-test('44: without the right to any Ingress, Service or EndpointSlice nothing has been read yet, and the start goes on when it is there', async (t) => {
-  for (const missing of ['ingresses', 'services', 'endpointslices']) {
-    const cluster = await tenIngresses(t);
-    const allow = cluster.server.access.deny(missing);
-    const { started, log, names } = await follow(t, cluster);
-    let over = false;
-    void started.then(() => (over = true));
-    await until('it is refused', () => log.some((line) => line.includes('may not read') && line.includes(missing)), 10_000, () => log);
-    await pause(500);
-    t.false(over, `without ${missing}`);
-    allow();
-    await started;
-    t.is(names('Ingress').length, 10);
-  }
-});
-
 for (const kind of KINDS) {
   test(`44 ${kind}: a missing right for one kind is a Problem and one log line, and stops no other kind`, async (t) => {
     const cluster = await Cluster.start(kind, { rights: 'none' });

@@ -173,16 +173,6 @@ test('a cluster without EndpointSlices is served by its Endpoints', async (t) =>
   t.deepEqual(names('Endpoints'), ['shop/old']);
 });
 
-test('a cluster whose discovery is for administrators alone is served by its EndpointSlices', async (t) => {
-  const cluster = await Cluster.start('test server');
-  t.teardown(() => cluster.stop());
-  cluster.server.access.discovery = false;
-  await cluster.admin.apply(endpointSlice('web', 8080, [{ address: '10.1.0.1' }]));
-  const { started, names } = await follow(t, cluster);
-  await started;
-  t.deepEqual(names('EndpointSlice'), ['shop/web-1']);
-});
-
 test('objects without a name and kinds that nobody knows are counted and skipped, and the rest is read', async (t) => {
   const cluster = await Cluster.start('test server');
   t.teardown(() => cluster.stop());
