@@ -92,7 +92,9 @@ export class Listeners {
       }
     }
     const missing = listeners.filter((listener) => !this.#open.has(listener.name));
-    await Promise.all(missing.map((listener) => this.#listen(listener)));
+    // All are waited for even if one fails: the next call must find those that are open, or it would open them twice.
+    const opened = await Promise.allSettled(missing.map((listener) => this.#listen(listener)));
+    for (const one of opened) if (one.status === 'rejected') throw one.reason;
   }
 
   /** The bound port of each listener, by name. */

@@ -57,6 +57,8 @@ export class Server implements ServerContext {
   #ticketSecret: Buffer = randomBytes(32);
   readonly #overload: Overload;
   #snapshot: OwnSnapshot;
+  /** Every listener of the table accepts. */
+  #listens = true;
 
   constructor(
     options: Omit<WorkerOptions, 'index' | 'accessLog'>,
@@ -149,13 +151,18 @@ export class Server implements ServerContext {
     const touched = [...Object.keys(set.clusters ?? {}), ...Object.keys(set.endpoints ?? {}), ...(remove.clusters ?? []), ...(remove.endpoints ?? [])];
     service.clusters.changed(touched);
     if (touched.length > 0) this.#dispatchers.retain(this.#snapshot, touched);
-    if (!listenersChange) return this.#listeners.ports();
-    service.table = compiled(compileTable(this.#snapshot, service.table));
+    if (listenersChange) service.table = compiled(compileTable(this.#snapshot, service.table));
+    // A listener that could not be opened before is tried again with whatever comes: a table is not in force without it.
+    else if (this.#listens) return this.#listeners.ports();
     return this.#listen();
   }
 
   async #listen(): Promise<Record<string, number>> {
-    if (!this.draining) await this.#listeners.apply(Object.values(this.#snapshot.listeners));
+    if (!this.draining) {
+      this.#listens = false;
+      await this.#listeners.apply(Object.values(this.#snapshot.listeners));
+      this.#listens = true;
+    }
     return this.#listeners.ports();
   }
 
