@@ -39,6 +39,8 @@ export class StatusWriter {
   /** What was written last, over what, and when. */
   readonly #written = new Map<string, { readonly points: readonly IngressPoint[]; readonly over: readonly IngressPoint[]; readonly at: number }>();
   #timer: NodeJS.Timeout | undefined;
+  /** When it goes off. */
+  #dueAt = 0;
   #running: Promise<void> | undefined;
   /** Ingresses whose write failed: how often in a row, and until when it is not tried again. */
   readonly #failed = new Map<string, { readonly failures: number; readonly until: number }>();
@@ -69,13 +71,17 @@ export class StatusWriter {
     await inParallel(keys, (key) => this.#write(key, [], signal).catch(() => undefined));
   }
 
+  /** Looks after `delayMs`, or sooner if that was due before. */
   #schedule(delayMs: number): void {
-    if (this.#abort.signal.aborted || this.#timer !== undefined) return;
+    const dueAt = Math.max(performance.now() + delayMs, this.#quietUntil);
+    if (this.#abort.signal.aborted || (this.#timer !== undefined && this.#dueAt <= dueAt)) return;
+    clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (this.#running !== undefined || performance.now() < this.#quietUntil) return this.#schedule(SETTLE_MS);
       this.#running = this.#round().finally(() => (this.#running = undefined));
-    }, Math.max(delayMs, this.#quietUntil - performance.now()));
+    }, dueAt - performance.now());
   }
 
   async #round(): Promise<void> {
