@@ -9,6 +9,14 @@ export interface OcspSubject {
   readonly leaf: X509Certificate;
   readonly issuer: X509Certificate;
   readonly url: string;
+  readonly id: CertificateId;
+}
+
+/** What names a certificate in questions and answers (§4.1.1): its number, and two digests of its issuer. */
+interface CertificateId {
+  readonly serial: Buffer;
+  readonly nameHash: Buffer;
+  readonly keyHash: Buffer;
 }
 
 export type OcspAnswer =
@@ -31,12 +39,13 @@ const NO_NEXT_UPDATE_MS = 24 * 3_600_000;
 /** Clocks differ. */
 const SKEW_MS = 5 * 60_000;
 
-/** Undefined: the leaf names no responder under http, or its issuer is not in the chain. `chainPem`: leaf first. */
+/** Undefined: the leaf names no responder under http, its issuer is not in the chain, or one of them is no proper DER. `chainPem`: leaf first. */
 export function ocspSubject(chainPem: string): OcspSubject | undefined {
   const [leaf, issuer] = (chainPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).slice(0, 2).map((pem) => new X509Certificate(pem));
   if (leaf === undefined || issuer === undefined || !leaf.checkIssued(issuer) || !leaf.verify(issuer.publicKey)) return undefined;
   const url = responder(leaf);
-  return url === undefined ? undefined : { leaf, issuer, url };
+  const id = certificateId(leaf, issuer);
+  return url === undefined || id === undefined ? undefined : { leaf, issuer, url, id };
 }
 
 /** Each access method stands on a line of its own; a URI in quotes holds something that might look like another line. */
@@ -50,27 +59,27 @@ function responder({ infoAccess }: X509Certificate): string | undefined {
 }
 
 /** The question about one certificate, without a nonce: many responders have their answers ready. */
-export function ocspRequest({ leaf, issuer }: OcspSubject): Buffer {
-  return sequence(sequence(sequence(sequence(certificateId(leaf, issuer)))));
+export function ocspRequest({ id: { serial, nameHash, keyHash } }: OcspSubject): Buffer {
+  const id = sequence(sequence(oid(SHA1), der(TAG.NULL)), der(TAG.OCTET_STRING, nameHash), der(TAG.OCTET_STRING, keyHash), serial);
+  return sequence(sequence(sequence(sequence(id))));
 }
 
-function certificateId(leaf: X509Certificate, issuer: X509Certificate): Buffer {
-  const { serial, issuerName } = fieldsOf(leaf);
-  const { publicKey } = fieldsOf(issuer);
-  return sequence(sequence(oid(SHA1), der(TAG.NULL)), der(TAG.OCTET_STRING, sha1(issuerName)), der(TAG.OCTET_STRING, sha1(publicKey)), serial);
+function certificateId(leaf: X509Certificate, issuer: X509Certificate): CertificateId | undefined {
+  const [of, by] = [fieldsOf(leaf), fieldsOf(issuer)];
+  return of === undefined || by === undefined ? undefined : { serial: of.serial, nameHash: sha1(of.issuerName), keyHash: sha1(by.publicKey) };
 }
 
 function sha1(bytes: Buffer): Buffer {
   return createHash('sha1').update(bytes).digest();
 }
 
-/** Of a certificate that Node has read, so that its parts are there (RFC 5280 §4.1). */
-function fieldsOf(certificate: X509Certificate): { readonly serial: Buffer; readonly issuerName: Buffer; readonly publicKey: Buffer } {
+/** Parts of a certificate (RFC 5280 §4.1). Undefined: it is no proper DER; OpenSSL also reads lengths that are longer than they have to be. */
+function fieldsOf(certificate: X509Certificate): { readonly serial: Buffer; readonly issuerName: Buffer; readonly publicKey: Buffer } | undefined {
   const fields = childrenOf(childrenOf(readDer(certificate.raw))[0]);
   const start = fields[0]?.tag === context(0) ? 1 : 0;
   const [serial, , issuerName, , , keyInfo] = fields.slice(start);
   const key = childrenOf(keyInfo)[1];
-  if (serial === undefined || issuerName === undefined || key === undefined) throw new Error('a certificate without its parts');
+  if (serial === undefined || issuerName === undefined || key === undefined) return undefined;
   return { serial: serial.whole, issuerName: issuerName.whole, publicKey: key.content.subarray(1) };
 }
 
@@ -122,14 +131,12 @@ function appointed(certificates: Der | undefined, issuer: X509Certificate): X509
   return found;
 }
 
-function readSingle(data: Der | undefined, { leaf, issuer }: OcspSubject, now: number): OcspAnswer {
+function readSingle(data: Der | undefined, { id: asked }: OcspSubject, now: number): OcspAnswer {
   const responses = childrenOf(data).find(({ tag }) => tag === TAG.SEQUENCE);
-  const { serial } = fieldsOf(leaf);
-  const asked = [sha1(fieldsOf(leaf).issuerName), sha1(fieldsOf(issuer).publicKey)] as const;
   for (const single of childrenOf(responses)) {
     const [id, state, thisUpdate, ...rest] = childrenOf(single);
     const [, nameHash, keyHash, number] = childrenOf(id);
-    if (number === undefined || !number.whole.equals(serial) || nameHash?.content.equals(asked[0]) !== true || keyHash?.content.equals(asked[1]) !== true) continue;
+    if (number === undefined || !number.whole.equals(asked.serial) || nameHash?.content.equals(asked.nameHash) !== true || keyHash?.content.equals(asked.keyHash) !== true) continue;
     if (state === undefined || thisUpdate === undefined) return { wrong: 'is damaged' };
     const kind = state.tag & 0x1f;
     if (kind !== 0) return { status: kind === 1 ? 'revoked' : 'unknown' };

@@ -1,13 +1,16 @@
 // Who is asked about certificates, what becomes of the answers, and that a responder that fails harms nothing.
+import { X509Certificate } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { TAG, readConstructed, sequence } from '../../certs/der.ts';
+import type { Der } from '../../certs/der.ts';
 import { OcspWatcher } from '../../controller/ocsp.ts';
 import type { Certificate, OcspStaple } from '../../proxy/table/certificate.ts';
 import { eventually } from '../support/fairlead-http.ts';
 import { ocspAnswer, startResponder } from '../support/ocsp-responder.ts';
-import { authority, issue } from '../support/pki.ts';
+import { authority, issue, pem, signed } from '../support/pki.ts';
 import type { Identity } from '../support/pki.ts';
 
 const CA = authority('issuer');
@@ -87,3 +90,22 @@ test('responders that answer with another protocol hold up nobody else', async (
   await eventually('six Problems', () => watcher.problems().length === 6);
   for (const { message } of watcher.problems()) t.regex(message, /did not come: the status was 101$/);
 });
+
+test('certificates that OpenSSL reads and that are no proper DER hold up nobody else', async (t) => {
+  const responder = await startResponder(t);
+  const leaf = issue(CA, 'leaf', { ocsp: responder.url });
+  responder.answer = () => ocspAnswer(CA, leaf);
+  const { watcher, staples } = watched(t);
+  const table = tableOf(...Array.from({ length: 6 }, (_, at) => withLongLength(issue(CA, `odd-${at}`, { ocsp: responder.url }))), leaf);
+  watcher.touched(Object.keys(table), table);
+  await eventually('a staple', () => staples.get('sha256/leaf') !== undefined);
+  t.is(staples.size, 1);
+});
+
+/** The length of its serial number takes a byte more than it has to. */
+function withLongLength(identity: Identity): Identity {
+  const [body] = readConstructed(new X509Certificate(identity.certPem).raw) as [Der];
+  const [version, serial, ...others] = readConstructed(body.whole) as [Der, Der, ...Der[]];
+  const odd = Buffer.concat([Buffer.from([TAG.INTEGER, 0x81, serial.content.length]), serial.content]);
+  return { ...identity, certPem: pem('CERTIFICATE', signed(sequence(version.whole, odd, ...others.map(({ whole }) => whole)), CA.key)) };
+}
