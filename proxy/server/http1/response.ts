@@ -157,6 +157,9 @@ export class Http1Response implements ResponseWriter {
   abort(): void {
     if (this.ended) return;
     this.ended = true;
+    // A browser takes a connection that closed without a byte for one that had been idle, and sends even a POST again. What is
+    // left out is what would look complete.
+    if (this.#head !== undefined && !this.#bodiless && this.#left !== 0) this.#flush();
     this.#pieces = [];
     this.#head = undefined;
     this.#host.destroy();
