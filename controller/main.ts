@@ -205,6 +205,8 @@ export class Fairlead {
   }
 
   #becameReady(listeners: Readonly<Record<string, number>>): void {
+    // Workers whose start was under way when this process was told to end are none that anybody should come to.
+    if (this.#draining) return;
     const ports = { http: listeners['http'] ?? 0, https: listeners['https'] ?? 0, admin: this.#admin?.port ?? 0 };
     this.#log.info(ports, 'ready');
     this.#onReady(ports);

@@ -129,6 +129,14 @@ test('SIGTERM turns readiness off, lets an open request finish, and exits with 0
   t.is(await stopped, 0);
 });
 
+test('a process that is told to end while it starts never says that it is ready', async (t) => {
+  const dir = temporaryFolder(t, { 'site.yaml': documents(ingress('web'), service('web')) });
+  const { code, stdout, stderr } = await runCli(['run', '--manifests', dir, '--http-port', '0', '--https-port', '0', '--admin-port', '0', '--bind', '127.0.0.1', '--workers', '1'], {}, '"msg":"settings"');
+  t.is(code, 0);
+  t.true(stderr.includes('"draining"'), stderr);
+  t.is(stdout, '');
+});
+
 test('a second signal exits at once', async (t) => {
   const backend = await startBackend(t, 'never', () => undefined);
   const fairlead = await startFairlead(t, { files: { 'site.yaml': documents(ingress('web'), service('web'), endpoints('web', backend)) } });

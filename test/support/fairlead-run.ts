@@ -91,14 +91,17 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Runs one command to its end. */
-export function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliResult> {
+/** Runs one command to its end; `endAt`: SIGTERM is sent when standard error holds this text. */
+export function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}, endAt?: string): Promise<CliResult> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [CLI, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (endAt !== undefined && !stderr.includes(endAt) && (stderr + text).includes(endAt)) child.kill('SIGTERM');
+      stderr += text;
+    });
     child.once('close', (code) => resolve({ code, stdout, stderr }));
   });
 }
