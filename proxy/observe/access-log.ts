@@ -62,6 +62,7 @@ export function accessLogLine(exchange: Exchange, bytesIn: number, bytesOut: num
 
 function format(exchange: Exchange, bytesIn: number, bytesOut: number, elapsedMs: number, now: number, limits: TextLimits): string {
   const { request, client, route, attempts } = exchange;
+  const detail = exchange.detail === undefined ? '' : `,"detail":${octets(exchange.detail, limits.text)}`;
   const target = request.target === request.path ? '' : `,"target":${text(request.target, limits.target)}`;
   const routed = route === undefined ? '' : `,"route":${text(routeText(route), limits.text)}`;
   const cluster = exchange.cluster === undefined ? '' : `,"cluster":${text(exchange.cluster, limits.text)}`;
@@ -71,7 +72,7 @@ function format(exchange: Exchange, bytesIn: number, bytesOut: number, elapsedMs
   return `{"time":"${timeText(now)}","msg":"request","id":${text(exchange.id, limits.text)},"client":${text(client.address, limits.text)}`
     + `,"method":${text(request.method, limits.text)},"scheme":"${client.scheme}","host":${text(request.hostname, limits.text)}`
     + `,"path":${text(request.path, limits.target)}${target},"protocol":"${PROTOCOLS[request.version]}"`
-    + `,"status":${exchange.status},"reason":${text(exchange.reason, limits.text)},"bytes_in":${bytesIn},"bytes_out":${bytesOut}`
+    + `,"status":${exchange.status},"reason":${text(exchange.reason, limits.text)}${detail},"bytes_in":${bytesIn},"bytes_out":${bytesOut}`
     + `,"duration_ms":${milliseconds(elapsedMs)}${routed}${cluster}${endpoint}${tried}`
     + `${header(request.headers, 'user-agent', 'user_agent', limits)}${header(request.headers, 'referer', 'referer', limits)}}\n`;
 }

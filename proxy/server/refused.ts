@@ -51,6 +51,7 @@ export function refusedExchange(peer: Peer, refusal: Refusal): Exchange {
     attempts: [],
     status: refusal.status,
     reason: refusal.reason,
+    ...(refusal.text !== '' && { detail: refusal.text }),
     responseHeaders: undefined,
   };
 }

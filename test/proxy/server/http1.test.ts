@@ -193,6 +193,7 @@ test.serial('what was refused is in the log with its reason', async (t) => {
   const { message } = await exchangeRaw(proxy.port, 'GET / HTTP/1.1\r\n\r\n');
   t.is(statusOf(message), 400);
   t.is(proxy.log.at(-1)?.reason, 'DownstreamProtocolError');
+  t.is(proxy.log.at(-1)?.exchange.detail, 'no Host', 'and with what its client was told');
 });
 
 test('a blank of other alphabets in Connection makes no keep-alive of it', async (t) => {
