@@ -4,12 +4,12 @@ import { createServer } from 'node:net';
 import type { Listener } from '../proxy/table/listener.ts';
 import type { Settings } from './settings.ts';
 
-type ListenerSettings = Pick<Settings, 'bind' | 'httpPort' | 'httpsPort' | 'trustedProxies'> & Partial<Pick<Settings, 'tls' | 'proxyProtocol' | 'proxyProtocolFrom' | 'trustedHops'>>;
+type ListenerSettings = Pick<Settings, 'bind' | 'httpPort' | 'httpsPort' | 'trustedProxies'> & Partial<Pick<Settings, 'tls' | 'proxyProtocol' | 'proxyProtocolFrom' | 'trustedHops' | 'forwardedHttpPort'>>;
 
-export function listenersOf({ bind, httpPort, httpsPort, trustedProxies, trustedHops, tls, proxyProtocol = false, proxyProtocolFrom }: ListenerSettings): readonly Listener[] {
+export function listenersOf({ bind, httpPort, httpsPort, forwardedHttpPort, trustedProxies, trustedHops, tls, proxyProtocol = false, proxyProtocolFrom }: ListenerSettings): readonly Listener[] {
   const common = { address: bind, proxyProtocol, ...(proxyProtocolFrom !== undefined && { proxyProtocolFrom }), trustedProxies, ...(trustedHops !== undefined && { trustedHops }) };
   return [
-    { ...common, name: 'http', port: httpPort, protocol: 'HTTP' },
+    { ...common, name: 'http', port: httpPort, protocol: 'HTTP', ...(forwardedHttpPort !== undefined && { forwardedPort: forwardedHttpPort }) },
     // The pipeline names the certificate.
     { ...common, name: 'https', port: httpsPort, protocol: 'HTTPS', tls: { minVersion: 'TLSv1.2', ...tls, defaultCertificate: '' } },
   ];

@@ -75,6 +75,8 @@ export interface Settings extends ReadingSettings, ConnectionSettings {
   readonly bind: string;
   readonly httpPort: number;
   readonly httpsPort: number;
+  /** What X-Forwarded-Port says of requests in clear text; absent: the port that they came to. */
+  readonly forwardedHttpPort?: number;
   readonly adminBind: string;
   readonly adminPort: number;
   readonly workers: number;

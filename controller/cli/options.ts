@@ -35,6 +35,7 @@ export interface RunValues extends ReadingValues, KubeValues, ForwardingValues, 
   readonly bind: string;
   readonly httpPort: number;
   readonly httpsPort: number;
+  readonly forwardedHttpPort: number;
   readonly adminBind?: string;
   readonly adminPort: number;
   readonly workers: number;
@@ -103,6 +104,7 @@ export function runOptions(): readonly Option[] {
     ...kubeOptions(),
     flag(LISTENING, '--http-port <port>', 'port for HTTP; 0: any free port', readPort, 8080),
     flag(LISTENING, '--https-port <port>', 'port for HTTPS (HTTP/1.1 and HTTP/2)', readPort, 8443),
+    flag(LISTENING, '--forwarded-http-port <port>', 'what X-Forwarded-Port says of plain HTTP; 0: the port that it came to', readPort, 0),
     flag(LISTENING, '--admin-port <port>', 'port for health, metrics, table and problems', readPort, 10254),
     flag(LISTENING, '--bind <address>', 'address to listen on; :: means all, 0.0.0.0 all of IPv4', readAddress, defaultAddress()),
     flag(LISTENING, '--admin-bind <address>', 'address of the admin port (default: as --bind)', readAddress),
@@ -175,6 +177,7 @@ export function runSettings(values: RunValues): Settings {
     bind: values.bind,
     httpPort: values.httpPort,
     httpsPort: values.httpsPort,
+    ...(values.forwardedHttpPort > 0 && { forwardedHttpPort: values.forwardedHttpPort }),
     adminBind: values.adminBind ?? values.bind,
     adminPort: values.adminPort,
     workers: values.workers,

@@ -177,14 +177,14 @@ export class Listeners {
     if (unsaid === 'hello') this.#observer.handshakeFailed(name);
     if (unsaid !== 'proxyHeader') return;
     this.#observer.connectionRefused(name, 'InvalidProxyHeader');
-    this.#context.refused(peerOf(socket, name, trust, undefined), { status: 400, reason: 'InvalidProxyHeader', text: '', method: '', target: '' });
+    this.#context.refused(peerOf(socket, listener, trust, undefined), { status: 400, reason: 'InvalidProxyHeader', text: '', method: '', target: '' });
   }
 
   /** Whoever speaks HTTP to the HTTPS port is told so, in HTTP. */
   #notTls(socket: Socket, { listener, trust }: Open): void {
     const refusal = { status: 400, reason: 'PlainHttpToHttpsPort', text: 'a plain HTTP request was sent to the HTTPS port' } as const;
     this.#observer.connectionRefused(listener.name, refusal.reason);
-    this.#context.refused(peerOf(socket, listener.name, trust, this.#openings.get(socket)?.proxied), { ...refusal, method: '', target: '' });
+    this.#context.refused(peerOf(socket, listener, trust, this.#openings.get(socket)?.proxied), { ...refusal, method: '', target: '' });
     socket.write(refusalText(refusal.status, refusal.text), 'latin1');
   }
 
@@ -198,14 +198,14 @@ export class Listeners {
   #begin(socket: Socket, { listener, tls, trust }: Open, opening: Opening | undefined): void {
     if (tls === undefined) {
       this.#pending.delete(socket);
-      new Http1Connection(socket, peerOf(socket, listener.name, trust, opening?.proxied), this.#context);
+      new Http1Connection(socket, peerOf(socket, listener, trust, opening?.proxied), this.#context);
       // Reading its first bytes has stopped it.
       if (opening !== undefined) socket.resume();
       return;
     }
     const host = opening === undefined ? undefined : this.#hostOf(opening.serverName, listener);
     if (host?.passthrough === undefined) tls.accept(socket, host?.tls);
-    else this.#passThrough(socket, host.passthrough, { serverName: normalServerName(opening?.serverName), client: peerOf(socket, listener.name, trust, opening?.proxied).client.address });
+    else this.#passThrough(socket, host.passthrough, { serverName: normalServerName(opening?.serverName), client: peerOf(socket, listener, trust, opening?.proxied).client.address });
   }
 
   #hostOf(serverName: string, listener: Listener): { readonly tls?: HostTls; readonly passthrough?: HostPassthrough } | undefined {
@@ -233,7 +233,7 @@ export class Listeners {
     }
     // Node forgets the name when it resumes a session of TLS 1.2.
     const serverName = normalServerName(opening?.serverName || servername);
-    const peer = peerOf(socket, listener.name, trust, opening?.proxied, clientTls(socket, serverName, clientCertificates));
+    const peer = peerOf(socket, listener, trust, opening?.proxied, clientTls(socket, serverName, clientCertificates));
     if (socket.alpnProtocol === 'h2') new Http2Connection(socket, peer, this.#context);
     else new Http1Connection(socket, peer, this.#context);
   }

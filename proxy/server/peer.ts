@@ -5,6 +5,7 @@ import type { Client, ClientTls } from '../http/exchange.ts';
 import { clientOfConnection } from '../http/forwarded.ts';
 import type { ConnectionFacts } from '../http/forwarded.ts';
 import type { TrustedProxies } from '../http/trust.ts';
+import type { Listener } from '../table/listener.ts';
 import type { Proxied } from './proxy-protocol.ts';
 
 export interface Peer {
@@ -18,14 +19,14 @@ export interface Peer {
 }
 
 /** Reads the addresses of an accepted socket. `proxied`: what a PROXY protocol header said, where one was due; `tls`: absent in clear text. */
-export function peerOf(socket: Socket, listener: string, trust: TrustedProxies, proxied: Proxied | undefined, tls?: ClientTls): Peer {
+export function peerOf(socket: Socket, listener: Pick<Listener, 'name' | 'forwardedPort'>, trust: TrustedProxies, proxied: Proxied | undefined, tls?: ClientTls): Peer {
   const facts: ConnectionFacts = {
     peerAddress: socket.remoteAddress ?? '',
     peerPort: socket.remotePort ?? 0,
-    localPort: socket.localPort ?? 0,
+    localPort: listener.forwardedPort ?? socket.localPort ?? 0,
     encrypted: tls !== undefined,
     tls,
     ...(proxied !== undefined && { proxied }),
   };
-  return { listener, client: clientOfConnection(facts, trust), trust, serverName: tls?.serverName ?? '' };
+  return { listener: listener.name, client: clientOfConnection(facts, trust), trust, serverName: tls?.serverName ?? '' };
 }

@@ -19,6 +19,8 @@ export interface Listener {
    * nothing forwarded is believed of a request that has fewer entries. With `trustedProxies` empty every peer is taken for one of them.
    */
   readonly trustedHops?: number;
+  /** HTTP only: the port by which clients come, where a Service or a NAT stands before this one, for X-Forwarded-Port; absent: this one. */
+  readonly forwardedPort?: number;
   /** HTTPS only. */
   readonly tls?: ListenerTls;
 }

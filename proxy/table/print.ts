@@ -15,7 +15,7 @@ export function printTable(sections: Sections): string {
   const listeners = sorted(sections.listeners).map((listener) => {
     const certificate = listener.tls === undefined ? '' : `  default certificate ${certificateText(listener.tls.defaultCertificate, sections)}`;
     const address = listener.address.includes(':') ? `[${listener.address}]` : listener.address;
-    const flags = settings({ proxyProtocol: listener.proxyProtocol || undefined, trustedProxies: listener.trustedProxies, trustedHops: listener.trustedHops });
+    const flags = settings({ proxyProtocol: listener.proxyProtocol || undefined, trustedProxies: listener.trustedProxies, trustedHops: listener.trustedHops, forwardedPort: listener.forwardedPort });
     return `listener ${listener.name}  ${listener.protocol} ${address}:${listener.port}${flags}${certificate}\n`;
   });
   const hosts = Object.values(sections.virtualHosts).sort(byHostname).map((host) => `\n${hostText(host, sections)}`);
