@@ -20,6 +20,8 @@ export interface DnsOptions {
 interface Watched {
   timer: NodeJS.Timeout | undefined;
   failures: number;
+  /** What each family's question was last answered with. */
+  readonly known: [ipv4: readonly string[], ipv6: readonly string[]];
 }
 
 export class DnsWatcher {
@@ -53,7 +55,7 @@ export class DnsWatcher {
     }
     for (const name of wanted) {
       if (this.#watched.has(name)) continue;
-      const watched: Watched = { timer: undefined, failures: 0 };
+      const watched: Watched = { timer: undefined, failures: 0, known: [[], []] };
       this.#watched.set(name, watched);
       this.#ask(name, watched);
     }
@@ -80,18 +82,23 @@ export class DnsWatcher {
     const results = await Promise.allSettled([this.#resolver.resolve4(name, { ttl: true }), this.#resolver.resolve6(name, { ttl: true })]);
     if (this.#watched.get(name) !== watched) return;
     const records = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
-    // One family may be missing for good; any other failure may have lost addresses.
-    const lost = results.map((result) => (result.status === 'rejected' ? codeOf(result.reason) : 'ENODATA')).find((code) => !GONE.has(code));
+    const codes = results.map((result) => (result.status === 'rejected' ? codeOf(result.reason) : 'ENODATA'));
+    // One family may be missing for good; any other failure says nothing of it, and nothing of the other family either.
+    const lost = codes.find((code) => !GONE.has(code));
+    for (const [family, result] of results.entries()) {
+      if (result.status === 'fulfilled') watched.known[family] = result.value.map(({ address }) => address);
+      else if (lost === undefined || (records.length > 0 && GONE.has(codes[family] ?? ''))) watched.known[family] = [];
+    }
+    const addresses = [...new Set(watched.known.flat())].sort();
+    if (addresses.length > 0) this.#answered(name, { addresses });
+    else if (lost === undefined || !this.#hasAddresses(name)) this.#answered(name, { error: lost ?? 'ENOTFOUND' });
     if (records.length > 0 && lost === undefined) {
       watched.failures = 0;
-      this.#answered(name, { addresses: [...new Set(records.map((record) => record.address))].sort() });
       this.#askLater(name, watched, clamp(Math.min(...records.map((record) => record.ttl)) * 1000, this.#shortestMs, LONGEST_MS));
-      return;
+    } else {
+      watched.failures++;
+      this.#askLater(name, watched, clamp(FIRST_RETRY_MS * 2 ** (watched.failures - 1), FIRST_RETRY_MS, LONGEST_RETRY_MS));
     }
-    watched.failures++;
-    if (records.length > 0 && !this.#hasAddresses(name)) this.#answered(name, { addresses: records.map((record) => record.address).sort() });
-    else if (lost === undefined || !this.#hasAddresses(name)) this.#answered(name, { error: lost ?? 'ENOTFOUND' });
-    this.#askLater(name, watched, clamp(FIRST_RETRY_MS * 2 ** (watched.failures - 1), FIRST_RETRY_MS, LONGEST_RETRY_MS));
   }
 
   #hasAddresses(name: string): boolean {

@@ -52,3 +52,19 @@ test('while the DNS fails, the last addresses stay', async (t) => {
   server.names.delete('api.example.com');
   await eventually('that the name is gone is believed', () => 'error' in (dns.answers.get('api.example.com') ?? {}));
 });
+
+test('while one family fails, the other is followed, and what was last known of the first stays', async (t) => {
+  const server = await startDns(t, { 'api.example.com': ['203.0.113.1'], 'both.example.com': ['203.0.113.1', '2001:db8::1'] }, 0);
+  const dns = new DnsWatcher([server.address], () => undefined, { shortestMs: 50 });
+  t.teardown(() => dns.stop());
+  server.withoutIpv6.add('api.example.com');
+  dns.watch(['api.example.com', 'both.example.com']);
+  await dns.settled(5000);
+  t.deepEqual(dns.answers.get('api.example.com'), { addresses: ['203.0.113.1'] });
+  t.deepEqual(dns.answers.get('both.example.com'), { addresses: ['2001:db8::1', '203.0.113.1'] });
+  server.withoutIpv6.add('both.example.com');
+  for (const name of ['api.example.com', 'both.example.com']) server.names.set(name, ['203.0.113.2']);
+  const addresses = (name: string): string => JSON.stringify(dns.answers.get(name));
+  await eventually('the moved address of the family that answers', () => addresses('api.example.com') === '{"addresses":["203.0.113.2"]}');
+  await eventually('the same beside the other family', () => addresses('both.example.com') === '{"addresses":["2001:db8::1","203.0.113.2"]}');
+});

@@ -14,20 +14,22 @@ export interface DnsServer {
   readonly address: string;
   /** Name → addresses; `failure`: SERVFAIL; a name that is missing does not exist. */
   readonly names: Map<string, readonly string[] | 'failure'>;
+  /** Names for which questions about IPv6 fail, whatever else is known of them. */
+  readonly withoutIpv6: Set<string>;
   /** Names that were asked for, one entry per question. */
   readonly asked: string[];
 }
 
 export async function startDns(t: ExecutionContext, names: Readonly<Record<string, readonly string[] | 'failure'>>, ttl = 60): Promise<DnsServer> {
   const socket = createSocket('udp4');
-  const server: DnsServer = { address: '', names: new Map(Object.entries(names)), asked: [] };
+  const server: DnsServer = { address: '', names: new Map(Object.entries(names)), withoutIpv6: new Set(), asked: [] };
   socket.on('message', (query, peer) => socket.send(answer(query, server, ttl), peer.port, peer.address));
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
   t.teardown(() => socket.close());
   return Object.assign(server, { address: `127.0.0.1:${(socket.address() as AddressInfo).port}` });
 }
 
-function answer(query: Buffer, { names, asked }: DnsServer, ttl: number): Buffer {
+function answer(query: Buffer, { names, withoutIpv6, asked }: DnsServer, ttl: number): Buffer {
   const labels: string[] = [];
   let at = 12;
   for (let length = query[at] ?? 0; length > 0; length = query[at] ?? 0) {
@@ -38,7 +40,7 @@ function answer(query: Buffer, { names, asked }: DnsServer, ttl: number): Buffer
   const type = query.readUInt16BE(at + 1);
   const name = labels.join('.').toLowerCase();
   asked.push(name);
-  const known = names.get(name);
+  const known = type === AAAA && withoutIpv6.has(name) ? 'failure' : names.get(name);
   const records = known === undefined || known === 'failure' ? [] : known.filter((address) => (isIPv4(address) ? A : AAAA) === type);
   const header = Buffer.alloc(12);
   header.writeUInt16BE(query.readUInt16BE(0), 0);
