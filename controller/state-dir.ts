@@ -94,7 +94,8 @@ export class StateDir {
   }
 
   async #write(): Promise<void> {
-    const sections = this.#next?.();
+    const changed = this.#next;
+    const sections = changed?.();
     this.#next = undefined;
     if (sections === undefined) return;
     const draft = `${this.#file}.new`;
@@ -110,6 +111,8 @@ export class StateDir {
       }
       await rename(draft, this.#file);
     } catch (error) {
+      // It is as unsaved as it was, and the next change may be days away.
+      this.#next ??= changed;
       this.#onFailure(error);
     }
     // After a failure as well: a full disk is not asked all the time.

@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StateDir } from '../../controller/state-dir.ts';
@@ -108,6 +108,20 @@ test('changes that go on are written at a pace, and the last one is written at t
   await state.stop();
   const loaded = await load(path);
   t.true(loaded !== undefined && 'table' in loaded && Object.keys(loaded.table.sections.virtualHosts).length === 100);
+});
+
+test('what could not be written is written when it can be, without another change', async (t) => {
+  const path = folder(t);
+  writeFileSync(join(path, 'file'), '');
+  const failures: unknown[] = [];
+  const state = new StateDir(join(path, 'file/below'), (error) => failures.push(error), FAST);
+  t.teardown(() => state.stop());
+  state.changed(() => sections(3));
+  await until('it is told', () => failures.length > 0);
+  unlinkSync(join(path, 'file'));
+  await until('it is written', () => existsSync(join(path, 'file/below/table')));
+  const loaded = await load(join(path, 'file/below'));
+  t.true(loaded !== undefined && 'table' in loaded && Object.keys(loaded.table.sections.virtualHosts).length === 3);
 });
 
 test('a folder that cannot be written is told, and the process goes on', async (t) => {
