@@ -33,9 +33,12 @@ function rangeOf4(text: string): AddressRange {
   return first >= 224 && first < 240 || text === '255.255.255.255' ? 'multicast' : 'public';
 }
 
+/** Where clouds serve what is link-local in IPv4, metadata and credentials of the node, over IPv6: unique local addresses of AWS and Google (the first seven groups). */
+const METADATA_6: readonly (readonly number[])[] = [[0xfd00, 0xec2, 0, 0, 0, 0, 0], [0xfd20, 0xce, 0, 0, 0, 0, 0]];
+
 function rangeOf6(groups: readonly number[], low: string): AddressRange {
   const first = groups[0]!;
-  if ((first & 0xffc0) === 0xfe80) return 'link-local';
+  if ((first & 0xffc0) === 0xfe80 || METADATA_6.some((prefix) => prefixIs(groups, prefix))) return 'link-local';
   if ((first & 0xff00) === 0xff00) return 'multicast';
   if (prefixIs(groups, [0x64, 0xff9b, 0, 0, 0, 0])) return rangeOf4(low);
   if (!prefixIs(groups, [0, 0, 0, 0, 0, 0])) return 'public';
