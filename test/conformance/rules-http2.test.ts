@@ -184,6 +184,27 @@ test.serial('an upload that is reset, whenever it is, makes no message', async (
   }
 });
 
+for (const requestBuffering of [true, false]) {
+  test.serial(`an upload that is ended and reset in one go, as libraries do when their caller gives up, makes no message (bodies ${requestBuffering ? 'held' : 'streaming'})`, async (t) => {
+    const plane = await startDataPlane(simpleTable([endpoint(witness.port)], { requestBuffering }));
+    t.teardown(() => plane.close());
+    for (const part of ['abc', '']) {
+      const client = await RawHttp2Client.connect(plane.port);
+      // Leaves a connection to the endpoint on which the next request could go at once.
+      client.write(get());
+      await client.until(({ type, flags }) => type === FRAME.DATA && (flags & FLAG.END_STREAM) !== 0);
+      t.is(witness.take('127.0.0.1').length, 1);
+      const upload = frame(FRAME.HEADERS, FLAG.END_HEADERS, 3, headerBlock(requestFields('POST', '/cut')));
+      client.write(upload, frame(FRAME.DATA, 0, 3, part));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      client.write(frame(FRAME.DATA, FLAG.END_STREAM, 3), rst(3, 8), frame(FRAME.PING, 0, 0, 'the last'));
+      await client.until(({ type, payload }) => type === FRAME.PING && payload.toString() === 'the last');
+      client.destroy();
+      t.is((await serves(t, get([], '/behind'))).startLine, 'GET /behind HTTP/1.1');
+    }
+  });
+}
+
 test.serial('trailers of a request with pseudo-header fields make no message, plain ones are dropped', async (t) => {
   const trailers = (fields: Fields): Buffer => frame(FRAME.HEADERS, FLAG.END_HEADERS | FLAG.END_STREAM, 1, headerBlock(fields));
   await refuses(t, [400, 'reset', 'closed'], 'pseudo', request(requestFields('POST', '/x'), false), frame(FRAME.DATA, 0, 1, 'abc'), trailers([[':path', '/y']]));

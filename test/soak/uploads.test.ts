@@ -1,4 +1,4 @@
-// Number 26b of the list in test/soak/README.md: clients that leave an upload unfinished, in eight ways over HTTP/1.1 and eight
+// Number 26b of the list in test/soak/README.md: clients that leave an upload unfinished, in eight ways over HTTP/1.1 and nine
 // over HTTP/2, at moments that race with its way to the endpoint. What the endpoint sees complete is what was completed:
 // every tenth upload is, so that the test would notice if nothing arrived at all.
 import { setTimeout as pause } from 'node:timers/promises';
@@ -90,6 +90,12 @@ const HTTP2: Readonly<Record<string, Shape2>> = {
   'reset in the packet of its head': async (client, path, random) => {
     client.write(head(client, path, random(2) === 0), data(HALF), rst(1, 8));
     await moment(random);
+  },
+  // What libraries do when their caller gives up.
+  'ended and reset in one packet': async (client, path, random) => {
+    client.write(head(client, path, false), data(HALF));
+    await moment(random);
+    client.write(data('', FLAG.END_STREAM), rst(1, 8));
   },
   'end short of the length': async (client, path, random) => {
     client.write(head(client, path, true));
