@@ -289,7 +289,7 @@ function suite(transport: Http2Transport): void {
     const closing = await rawHttp2Endpoint(() => {}, { ...transport.endpoint, greets: false });
     const { upstream, dispatchers } = await http2To(t, transport, () => {});
     t.teardown(() => Promise.all([tcp.close(), silent.close(), closing.close()]));
-    const quick = { ...cluster, name: 'shop/quick:80', connectTimeoutMs: 100 };
+    const quick = { ...cluster, name: 'shop/quick:80', connectTimeoutMs: 400 };
     t.like((await send(upstream, cluster, REFUSING).over).error, { reason: 'UpstreamConnectionFailure', status: 502, retry: 'yes' });
     t.like((await send(upstream, quick, silent.endpoint).over).error, { reason: 'UpstreamConnectionTimeout', status: 504, retry: 'yes' });
     const body = new ManualBody(5);
