@@ -2,6 +2,7 @@
 // routes are put in matching order, and a route that the proxy's own compiler does not take is left out with a Problem.
 import { compareRoutes } from '../../proxy/match/precedence.ts';
 import type { Certificate } from '../../proxy/table/certificate.ts';
+import { DENIED } from '../../proxy/table/denied.ts';
 import type { FilterSpec } from '../../proxy/table/filter.ts';
 import { originText } from '../../proxy/table/origin.ts';
 import type { Action, HostPassthrough, Route, VirtualHost, WeightedCluster } from '../../proxy/table/route.ts';
@@ -158,7 +159,6 @@ function weighted(backends: readonly BackendRef[], building: Building): Weighted
   return found;
 }
 
-const DENIED: Action = { type: 'Respond', status: 503, body: '', reason: 'RouteDenied' };
 const NO_CLUSTER: Action = { type: 'Respond', status: 503, body: '', reason: 'NoClusterFound' };
 
 /** The profile with the Secret that it names in place; `refused`: that cannot be had. */

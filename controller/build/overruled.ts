@@ -4,6 +4,7 @@ import { originText } from '../../proxy/table/origin.ts';
 import type { Origin } from '../../proxy/table/origin.ts';
 import { hostText } from '../model/assemble.ts';
 import type { HostModel } from '../model/assemble.ts';
+import { closeRoute } from '../model/close-route.ts';
 import { conflict } from '../model/connections.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ClientCertificatesIntent, RouteIntent, Said } from '../model/translation.ts';
@@ -24,11 +25,9 @@ export function withoutOverruled(model: HostModel, closed: boolean, use: SecretU
     if (!kept) unsafe.add(objectText(origin));
     use.problems.push(kept ? conflict(host, origin, winner.origin) : unmet(host, origin, winner));
   }
-  const checked = (route: RouteIntent): RouteIntent => (unsafe.has(objectText(route.origin)) ? { ...route, filters: [], tlsFilters: [], action: DENIED } : route);
+  const checked = (route: RouteIntent): RouteIntent => (unsafe.has(objectText(route.origin)) ? closeRoute(route) : route);
   return unsafe.size === 0 ? model : { ...model, routes: model.routes.map(checked), fallback: checked(model.fallback) };
 }
-
-const DENIED = { type: 'Respond', status: 503, body: '', reason: 'RouteDenied' } as const;
 
 /** Whoever comes in by `settled` would have come in by `wish`. How long a chain may be is not looked at: it ends at the same authorities. */
 function keeps(settled: Wish, wish: Wish, use: SecretUse): boolean {

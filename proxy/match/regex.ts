@@ -2,7 +2,8 @@
 // worker. Patterns are bounded in length and in size once repetitions are unfolded; what is wrong with one is a value.
 import { RE2JS } from 're2js';
 
-const MAX_LENGTH = 1_000;
+/** In characters. */
+export const MAX_REGEX_LENGTH = 1_000;
 const MAX_PROGRAM = 1_000;
 
 /** True: the pattern is found in the text (unless it is anchored, anywhere in it). */
@@ -20,7 +21,7 @@ export interface RegexOptions {
 }
 
 export function compileRegex(pattern: string, options: RegexOptions = {}): TextTest | RegexError {
-  if (pattern.length > MAX_LENGTH) return { error: `the regular expression has ${pattern.length} characters; ${MAX_LENGTH} are allowed` };
+  if (pattern.length > MAX_REGEX_LENGTH) return { error: `the regular expression has ${pattern.length} characters; ${MAX_REGEX_LENGTH} are allowed` };
   const flags = options.ignoreCase === true ? RE2JS.CASE_INSENSITIVE : 0;
   try {
     // The pattern has to be complete by itself before it may stand in a group: `a)|(b` must not be made valid by it.

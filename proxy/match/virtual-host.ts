@@ -3,6 +3,7 @@
 import { createFilter, inPhaseOrder, isAdmitting } from '../filters/registry.ts';
 import type { ActiveFilter } from '../filters/registry.ts';
 import type { Filter } from '../filters/define.ts';
+import { DENIED } from '../table/denied.ts';
 import { equal } from '../table/equal.ts';
 import type { Route, VirtualHost } from '../table/route.ts';
 import type { CompiledRoute } from './compiled-route.ts';
@@ -77,5 +78,5 @@ function compileFilters(route: Route, before: readonly ActiveFilter[], report: (
 
 /** The route that answers in place of one whose filters cannot do their work. */
 function denied(route: Route): Route {
-  return { ...route, filters: [], action: { type: 'Respond', status: 503, body: '', reason: 'RouteDenied' } };
+  return { ...route, filters: [], action: DENIED };
 }

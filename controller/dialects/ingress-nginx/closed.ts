@@ -1,21 +1,19 @@
 // What is closed where a protective annotation cannot be honoured: every route of its Ingress. If its paths are regular expressions,
 // which is not supported otherwise, all that these match is closed as well: read as text, `/admin(/|$)(.*)` would leave `/admin` to
 // whoever has `/`.
-import { RE2JS } from 're2js';
-import type { Respond } from '../../../proxy/table/route.ts';
+import { MAX_REGEX_LENGTH, compileRegex } from '../../../proxy/match/regex.ts';
+import { DENIED } from '../../../proxy/table/denied.ts';
 import type { Ingress } from '../../kube/objects.ts';
+import { closeRoute } from '../../model/close-route.ts';
 import type { RouteIntent, Translation } from '../../model/translation.ts';
 import { readingOf } from './annotations.ts';
 import { onEveryRoute } from './group.ts';
 import { bool } from './values.ts';
 
-const DENIED: Respond = { type: 'Respond', status: 503, body: '', reason: 'RouteDenied' };
-const denyEveryRoute = onEveryRoute((route) => ({ ...route, filters: [], tlsFilters: [], action: DENIED }));
-/** Characters of an expression, and its steps once repetitions are unfolded: what the proxy takes. */
-const LONGEST = 1_000;
+const closeEveryRoute = onEveryRoute(closeRoute);
 
 export function closed(ingress: Ingress, translation: Translation): Translation {
-  const denied = denyEveryRoute(translation);
+  const denied = closeEveryRoute(translation);
   if (!hasPatterns(ingress)) return denied;
   return { ...denied, hosts: denied.hosts.map((host) => ({ ...host, routes: [...host.routes, ...patterns(ingress, host.hostname)] })) };
 }
@@ -49,12 +47,7 @@ function patterns({ metadata: { namespace, name }, rules }: Ingress, hostname: s
 
 /** Paths of requests hold nothing but visible ASCII by the time that they are matched. */
 function isPattern(text: string): boolean {
-  if (text.length > LONGEST || !/^[\x21-\x7e]*$/.test(text)) return false;
-  try {
-    return RE2JS.compile(text, RE2JS.CASE_INSENSITIVE).programSize() <= LONGEST;
-  } catch {
-    return false;
-  }
+  return /^[\x21-\x7e]*$/.test(text) && typeof compileRegex(text, { anchored: true, ignoreCase: true }) === 'function';
 }
 
 /**
@@ -63,6 +56,6 @@ function isPattern(text: string): boolean {
  */
 function widened(text: string): string {
   const [beginning = ''] = text.includes('|') ? [''] : (/^\^?([A-Za-z0-9\-_~/]*)(?![?*{])/.exec(text)?.slice(1) ?? []);
-  const plain = beginning.slice(0, LONGEST / 2);
-  return plain + '(?:)'.repeat(Math.ceil((Math.min(text.length, LONGEST - 4) - plain.length) / 4));
+  const plain = beginning.slice(0, MAX_REGEX_LENGTH / 2);
+  return plain + '(?:)'.repeat(Math.ceil((Math.min(text.length, MAX_REGEX_LENGTH - 4) - plain.length) / 4));
 }
