@@ -8,7 +8,8 @@ import { annotationOrigin, PREFIXES, readingOf } from './annotations.ts';
 import { closed } from './closed.ts';
 import { formerlyProtected } from './former.ts';
 import { GROUPS, SUPPORTED } from './groups.ts';
-import { ALIASES, FALSE, KNOWN_ANNOTATIONS } from './known.ts';
+import { ALIASES, KNOWN_ANNOTATIONS } from './known.ts';
+import { FALSE } from './values.ts';
 
 /** `translation` is that of the same Ingress without annotations. */
 export function annotate(ingress: Ingress, translation: Translation): Translation {

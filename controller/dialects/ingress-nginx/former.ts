@@ -1,6 +1,7 @@
 // Annotations that ingress-nginx had and has no more, as far as they kept somebody out: their Ingresses come from a time when they
 // did, and nobody may have noticed that they do not. So they close their routes like those of today (known.ts).
-import { FALSE, IF_NUMBER, IF_SAID, unless } from './known.ts';
+import { IF_NUMBER, IF_SAID, unless } from './known.ts';
+import { FALSE } from './values.ts';
 
 /** Without prefix; the function says which values protect. */
 const FORMER: ReadonlyMap<string, (value: string) => boolean> = new Map([

@@ -1,6 +1,7 @@
 // Every annotation that ingress-nginx reads (v1.15.1: 136 names and 2 aliases), and what leaving it unread would mean.
 // Which of them Fairlead reads itself is said by the groups (groups.ts) alone, so that the two cannot drift apart.
 import { mayKeepOut } from './snippet.ts';
+import { FALSE } from './values.ts';
 
 export interface KnownAnnotation {
   /** ingress-nginx's own rating, which `annotations-risk-level` gates. */
@@ -16,9 +17,6 @@ export interface KnownAnnotation {
   /** Its Ingress is meant to stand behind another one: on its own it would take that one's traffic. */
   readonly notAlone?: true;
 }
-
-/** As Go reads a boolean. */
-export const FALSE: readonly string[] = ['0', 'f', 'F', 'FALSE', 'false', 'False'];
 
 /** A value protects unless it is one of these. */
 export const unless = (...values: readonly string[]) => (value: string): boolean => !values.includes(value);

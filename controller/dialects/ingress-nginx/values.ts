@@ -5,9 +5,11 @@ export type Parsed<T> = { readonly value: T } | { readonly wrong: string };
 /** `wrong` completes the sentence "the value …". */
 export type Parser<T> = (text: string) => Parsed<T>;
 
+/** Go's strconv.ParseBool takes these for false, and no others. */
+export const FALSE: readonly string[] = ['0', 'f', 'F', 'FALSE', 'false', 'False'];
 const BOOLS: ReadonlyMap<string, boolean> = new Map([
   ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((word) => [word, true] as const),
-  ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((word) => [word, false] as const),
+  ...FALSE.map((word) => [word, false] as const),
 ]);
 
 /** Go's strconv.ParseBool; no blanks around the word. */
