@@ -122,13 +122,19 @@ for (const kind of clusterKinds()) {
   });
 }
 
-test('a server that refuses writes is asked again, and not all the time', async (t) => {
+/** Fifty Ingresses whose status is to be written, and a server that asks whoever does for some seconds. */
+async function refusing(t: ExecutionContext, retryAfterSeconds: number) {
   const cluster = await Cluster.start('test server');
   t.teardown(() => cluster.stop());
   for (let index = 0; index < 50; index++) await cluster.admin.apply(ingress(`web-${index}`, `web-${index}.example`, 'web'));
-  const fault = cluster.server.faults.add({ verb: 'patch', resource: 'ingresses', action: { type: 'status', code: 429, retryAfterSeconds: 1 } });
+  const fault = cluster.server.faults.add({ verb: 'patch', resource: 'ingresses', action: { type: 'status', code: 429, retryAfterSeconds } });
   const state = await setup(t, cluster, 'web-');
   state.points = [{ ip: '192.0.2.1' }];
+  return { cluster, fault, state };
+}
+
+test('a server that refuses writes is asked again, and not all the time', async (t) => {
+  const { cluster, fault, state } = await refusing(t, 1);
   await pause(2_500);
   t.true(fault.hits > 0 && fault.hits <= 32, `${fault.hits} writes in two and a half seconds`);
   fault.remove();
@@ -136,12 +142,7 @@ test('a server that refuses writes is asked again, and not all the time', async 
 });
 
 test('a server that asks writers for five seconds is left alone by all that wait', async (t) => {
-  const cluster = await Cluster.start('test server');
-  t.teardown(() => cluster.stop());
-  for (let index = 0; index < 50; index++) await cluster.admin.apply(ingress(`web-${index}`, `web-${index}.example`, 'web'));
-  const fault = cluster.server.faults.add({ verb: 'patch', resource: 'ingresses', action: { type: 'status', code: 429, retryAfterSeconds: 5 } });
-  const state = await setup(t, cluster, 'web-');
-  state.points = [{ ip: '192.0.2.1' }];
+  const { fault } = await refusing(t, 5);
   await until('it was asked', () => fault.hits > 0);
   await pause(2_500);
   t.true(fault.hits <= 8, `${fault.hits} writes`);

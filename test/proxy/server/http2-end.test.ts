@@ -7,6 +7,7 @@ import test from 'ava';
 import { selfSigned } from '../../../certs/self-signed.ts';
 import { HTTP_LISTENER, simpleTable, startDataPlane, virtualHost, route } from '../../support/data-plane.ts';
 import { rawEndpoint } from '../../support/endpoint-raw.ts';
+import { forwardPlane, ok } from '../../support/forward-plane.ts';
 import { FRAME, RawHttp2Client, frame, requestFields, rst } from '../../support/raw-http2.ts';
 
 const own = selfSigned({ hostnames: ['a.test'] });
@@ -63,12 +64,7 @@ for (const [what, ending] of [
 }
 
 test('a client that has sent as many requests as one connection may have is asked to begin nothing more, and loses none that was on its way', async (t) => {
-  const backend = await rawEndpoint((_request, socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
-  const proxy = await startDataPlane(simpleTable([backend.endpoint]), { limits: { keepAliveRequests: 3 } });
-  t.teardown(async () => {
-    await proxy.close();
-    await backend.close();
-  });
+  const proxy = await forwardPlane(t, [ok], { limits: { keepAliveRequests: 3 } });
   const client = await RawHttp2Client.connect(proxy.port);
   t.teardown(() => client.destroy());
   const ended = once(client.socket, 'end');
