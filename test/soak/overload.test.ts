@@ -47,16 +47,40 @@ interface Tally {
   readonly text: string;
 }
 
-/** Both protocols at once, for so many seconds; `rate`: requests a second that each protocol's connections together try to send, undefined: as many as are answered. */
-async function load(port: number, seconds: number, { connections, sessions, streams, rate }: { readonly connections: number; readonly sessions: number; readonly streams: number; readonly rate?: number }): Promise<Tally> {
+/** Before the clock runs: for connections to be made, see `warm`. */
+const HANDSHAKE_SECONDS = 1;
+/** From the end of a load to that of the program which makes it. */
+const GRACE_SECONDS = 5;
+
+interface LoadOptions {
+  readonly connections: number;
+  readonly sessions: number;
+  readonly streams: number;
+  /** Requests a second that each protocol's connections together try to send; absent: as many as are answered. */
+  readonly rate?: number;
+}
+
+/** Both protocols at once, for so many seconds; anew if a program went on behind its end and so has told nothing. */
+async function load(t: ExecutionContext, port: number, seconds: number, options: LoadOptions): Promise<Tally> {
+  for (let left = 5; left > 0; left--) {
+    const tally = await loadOnce(port, seconds, options);
+    if (tally !== undefined) return tally;
+    t.log('h2load did not come to its end');
+  }
+  throw new Error('h2load did not come to its end, five times');
+}
+
+/** Undefined: a program told nothing. */
+async function loadOnce(port: number, seconds: number, { connections, sessions, streams, rate }: LoadOptions): Promise<Tally | undefined> {
   const one = (clients: number, args: readonly string[]): ReturnType<typeof run> => {
     const pace = rate === undefined ? [] : [`--rps=${(rate / clients).toFixed(2)}`];
     const [program, before] = OTHERS === undefined ? ['h2load', []] : ['taskset', ['-c', OTHERS, 'h2load']];
-    return run(program, [...before, '-D', String(seconds), '-c', String(clients), ...pace, ...args, `--connect-to=127.0.0.1:${port}`, `https://${HOST}:${port}/page`], (seconds + 60) * 1000);
+    return run(program, [...before, `--warm-up-time=${HANDSHAKE_SECONDS}`, '-D', String(seconds), '-c', String(clients), ...pace, ...args, `--connect-to=127.0.0.1:${port}`, `https://${HOST}:${port}/page`], (seconds + HANDSHAKE_SECONDS + GRACE_SECONDS) * 1000);
   };
   const ran = await Promise.all([one(connections, ['--h1']), one(sessions, ['-m', String(streams)])]);
+  if (!ran.every(({ stdout }) => stdout.includes('finished in'))) return undefined;
   const count = (pattern: RegExp): number => ran.reduce((sum, { stdout }) => sum + Number(pattern.exec(stdout)?.[1] ?? 0), 0);
-  const text = ran.map(({ stdout }) => (stdout.match(/\d+ (?:errored|[2345]xx)/g) ?? [stdout]).join(', ')).join(' | ');
+  const text = ran.map(({ stdout }) => (stdout.match(/\d+ (?:errored|[2345]xx)/g) ?? []).join(', ')).join(' | ');
   return { good: count(/status codes: (\d+) 2xx/) / seconds, refused: count(/(\d+) 5xx/) + count(/(\d+) errored/), text };
 }
 
@@ -90,7 +114,7 @@ function watch(t: ExecutionContext, { admin }: FairleadRun): () => Promise<{ rea
 }
 
 test.serial(`49: at twice what a worker can serve over TLS, for ${SIZE.overSeconds} s, it serves as much as at its best, health answers at once, and all is well when it is over`, async (t) => {
-  t.timeout((SIZE.overSeconds + SIZE.bestSeconds + 120) * 1000);
+  t.timeout((5 * (SIZE.overSeconds + SIZE.bestSeconds) + 180) * 1000);
   if (!has(t, 'h2load', 'nghttp2-client')) return t.pass();
   const app = fork(PAGE, { execArgv: [] });
   t.teardown(() => app.kill('SIGKILL'));
@@ -108,9 +132,9 @@ test.serial(`49: at twice what a worker can serve over TLS, for ${SIZE.overSecon
   // to one of them is in the processor's cache, and that is no matter of overload.
   const crowd = { connections: SIZE.connections, sessions: SIZE.sessions };
   await warm(fairlead.https, crowd);
-  const best = await load(fairlead.https, SIZE.bestSeconds, { ...crowd, streams: 10 });
+  const best = await load(t, fairlead.https, SIZE.bestSeconds, { ...crowd, streams: 10 });
   const stop = watch(t, fairlead);
-  const over = await load(fairlead.https, SIZE.overSeconds, { ...crowd, streams: 100, rate: best.good });
+  const over = await load(t, fairlead.https, SIZE.overSeconds, { ...crowd, streams: 100, rate: best.good });
   const overAt = performance.now();
   const { times, levels } = await stop();
   let recoveredMs = 0;
