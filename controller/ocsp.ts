@@ -35,7 +35,7 @@ export class OcspWatcher {
   #asking = 0;
   #stopped = false;
 
-  /** `onStaple` is called with every new answer for a `Certificate.name`; undefined: what was stapled is no longer true. */
+  /** `onStaple` is called with every new answer for a `Certificate.name`; undefined: what was stapled is no longer true, or the certificate is gone. */
   constructor(onStaple: (name: string, staple: OcspStaple | undefined) => void) {
     this.#onStaple = onStaple;
   }
@@ -44,7 +44,7 @@ export class OcspWatcher {
   touched(names: Iterable<string>, certificates: Readonly<Record<string, Certificate>>): void {
     for (const name of names) {
       const certificate = Object.hasOwn(certificates, name) ? certificates[name] : undefined;
-      if (certificate === undefined) this.#forget(name);
+      if (certificate === undefined) this.#gone(name);
       else if (!this.#watched.has(name)) this.#watch(certificate);
     }
   }
@@ -63,6 +63,13 @@ export class OcspWatcher {
     if (subject === undefined || this.#stopped) return;
     this.#watched.set(name, { subject, timer: undefined, failures: 0, problem: undefined });
     this.#enqueue(name);
+  }
+
+  /** Its answer is given up as well, lest those of all certificates that ever were are kept. */
+  #gone(name: string): void {
+    if (!this.#watched.has(name)) return;
+    this.#forget(name);
+    this.#onStaple(name, undefined);
   }
 
   #forget(name: string): void {

@@ -39,6 +39,8 @@ test('a certificate that names a responder is asked about once, and its answer i
   t.deepEqual([...staples.keys()], ['sha256/leaf']);
   t.is(responder.asked.length, 1);
   t.deepEqual(watcher.problems(), []);
+  watcher.touched(Object.keys(table), {});
+  t.deepEqual([...staples.entries()], [['sha256/leaf', undefined]], 'the answer goes with its certificate');
 });
 
 test('what is not believed is not stapled, and told', async (t) => {
