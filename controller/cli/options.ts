@@ -14,8 +14,8 @@ import type { TlsReadingValues, TlsValues } from './tls-options.ts';
 import { LOG_LEVELS, frozen } from '../settings.ts';
 import type { LogLevel, ReadingSettings, Settings } from '../settings.ts';
 import {
-  defaultAddress, listOf, readAddress, readBoolean, readCidr, readCount, readCountOrNone, readDnsServer, readDuration, readHeadSize, readHops, readName, readObjectName, readPath,
-  readPort, readSize, readTimeout, readWorkers,
+  defaultAddress, listOf, readAddress, readBoolean, readCidr, readCount, readCountOrNone, readDnsServer, readDuration, readHeadSize, readHops, readMemory, readName, readObjectName,
+  readPath, readPort, readSize, readTimeout, readWorkers,
 } from './values.ts';
 
 /** Values of the flags as commander gives them; `undefined` where a flag has no default and was not given. */
@@ -124,7 +124,7 @@ export function runOptions(): readonly Option[] {
     flag(LIMITS, '--proxy-request-timeout <time>', 'for a request as a whole; 0: no limit', readDuration, 0, '0'),
     flag(LIMITS, '--passthrough-idle-timeout <time>', 'longest silence on a TLS connection that is passed through; 0: no limit', readDuration, 600_000, '10m'),
     flag(LIMITS, '--connections-per-address <count>', 'connections of one client address at a worker; 0: no limit', readCountOrNone, 0),
-    flag(LIMITS, '--memory-limit <size>', 'memory of all processes together, near which new requests are refused; 0: that of the container', readSize, 0),
+    flag(LIMITS, '--memory-limit <size>', 'memory of all processes together, near which new requests are refused; 0: that of the container', readMemory, 0),
     ...forwardingOptions(),
     flag(RUNNING, '--workers <count>', 'worker processes; auto: one per processor', readWorkers, readWorkers('auto'), 'auto'),
     flag(RUNNING, '--access-log <target>', 'stdout, off, or a file', readPath, 'stdout'),

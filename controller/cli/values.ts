@@ -57,6 +57,13 @@ export function readSize(text: string): number {
   return bytes;
 }
 
+/** Bytes of all processes: less than two of them take at their start would be a service that refuses everything, by a unit forgotten. */
+export function readMemory(text: string): number {
+  const bytes = readSize(text);
+  if (bytes > 0 && bytes < 64 * 1024 ** 2) throw new InvalidArgumentError('Allowed: a size from 64m, such as 512m or 1g (a bare number is bytes), or 0 for that of the container.');
+  return bytes;
+}
+
 /** Bytes of a request head: what the parser can hold. */
 export function readHeadSize(text: string): number {
   const bytes = readSize(text);
