@@ -68,5 +68,6 @@ function unreadAnnotation(ingress: Ingress, key: string, name: string, value: st
       effect: 'ObjectRefused',
     };
   }
-  return { severity: 'warning', reason: 'UnsupportedAnnotation', origin, message: `${name} is not supported`, effect: 'ValueIgnored' };
+  const message = `${name} is not supported${known.instead === undefined ? '' : `: ${known.instead}`}`;
+  return { severity: 'warning', reason: 'UnsupportedAnnotation', origin, message, effect: 'ValueIgnored' };
 }

@@ -16,6 +16,8 @@ export interface KnownAnnotation {
   readonly raw?: true;
   /** Its Ingress is meant to stand behind another one: on its own it would take that one's traffic. */
   readonly notAlone?: true;
+  /** What happens without it, where that is not plain from its name: completes "it is not supported: ...". */
+  readonly instead?: string;
 }
 
 /** A value protects unless it is one of these. */
@@ -30,6 +32,8 @@ function narrows(value: string): boolean {
   const items = new Set(value.split(',').map((item) => item.trim()));
   return items.size !== 2 || !items.has('0.0.0.0/0') || !items.has('::/0');
 }
+
+const AS_TEXT = 'the paths of this Ingress are taken as text, not as regular expressions';
 
 /** Without prefix. */
 export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<string, KnownAnnotation>([
@@ -141,7 +145,7 @@ export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<s
   ['proxy-ssl-verify', { risk: 'Low', protects: unless('', 'off') }],
   ['proxy-ssl-verify-depth', { risk: 'Low', raw: true }],
   ['relative-redirects', { risk: 'Low', raw: true }],
-  ['rewrite-target', { risk: 'Medium' }],
+  ['rewrite-target', { risk: 'Medium', instead: `paths are forwarded as they are, and ${AS_TEXT}` }],
   ['satisfy', { risk: 'Low', protects: unless('', 'all') }],
   ['server-alias', { risk: 'High' }],
   ['server-snippet', { risk: 'Critical', protects: mayKeepOut }],
@@ -167,7 +171,7 @@ export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<s
   ['upstream-hash-by-subset-size', { risk: 'Low', raw: true }],
   ['upstream-vhost', { risk: 'Low' }],
   ['use-port-in-redirects', { risk: 'Low', raw: true }],
-  ['use-regex', { risk: 'Low', raw: true }],
+  ['use-regex', { risk: 'Low', raw: true, instead: AS_TEXT }],
   ['x-forwarded-prefix', { risk: 'Medium' }],
 ]);
 

@@ -138,6 +138,14 @@ for (const [name, value] of [
   });
 }
 
+test('what is left out and changes what a path means says what it means without', (t) => {
+  for (const [name, value] of [['use-regex', 'true'], ['rewrite-target', '/$2']] as const) {
+    const translation = annotated({ [nginx(name)]: value });
+    t.is(first(translation).action.type, 'Forward');
+    t.regex(translation.problems[0]?.message ?? '', new RegExp(`^${name} is not supported: .*taken as text`));
+  }
+});
+
 test('a canary never takes the traffic of the Ingress that it stands behind', (t) => {
   const translation = annotated({ [nginx('canary')]: 'true', [nginx('canary-weight')]: '10' });
   t.deepEqual(translation.hosts, []);
