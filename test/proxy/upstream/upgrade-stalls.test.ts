@@ -9,16 +9,11 @@ import { front } from '../../support/endpoint-front.ts';
 import type { Front, FrontOptions, FrontRecord } from '../../support/endpoint-front.ts';
 import { rawEndpoint } from '../../support/endpoint-raw.ts';
 import type { RawEndpoint, Script } from '../../support/endpoint-raw.ts';
+import { LINGER_MS, SWITCH, UPGRADE } from '../../support/tunnel-site.ts';
+import type { Teardown } from '../../support/tunnel-site.ts';
 
-interface Teardown {
-  teardown(fn: () => unknown): void;
-}
-
-const LINGER_MS = 100;
 /** More than all buffers on the way hold. */
 const MUCH = Buffer.alloc(32 * 1024 * 1024, 'a');
-const UPGRADE = 'GET /chat HTTP/1.1\r\nHost: chat.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
-const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n';
 
 const refuseAtLength: Script = (_request, socket) => {
   socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${MUCH.length}\r\n\r\n`);

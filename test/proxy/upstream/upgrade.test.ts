@@ -5,19 +5,15 @@ import https from 'node:https';
 import net from 'node:net';
 import test from 'ava';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { Cluster, Endpoint } from '../../../proxy/table/cluster.ts';
+import type { Endpoint } from '../../../proxy/table/cluster.ts';
 import { Connector } from '../../../proxy/upstream/connector.ts';
 import { tunneller } from '../../../proxy/upstream/upgrade.ts';
 import { testCluster, until } from '../../support/endpoint-call.ts';
 import { front } from '../../support/endpoint-front.ts';
-import type { Front, FrontOptions } from '../../support/endpoint-front.ts';
-import { bytes, endpointAt, rawEndpoint, REFUSING, resetAfter, silent } from '../../support/endpoint-raw.ts';
-import type { RawEndpoint, Script } from '../../support/endpoint-raw.ts';
+import { bytes, endpointAt, REFUSING, resetAfter, silent } from '../../support/endpoint-raw.ts';
 import { testCa } from '../../support/endpoint-tls.ts';
-
-interface Teardown {
-  teardown(fn: () => unknown): void;
-}
+import { LINGER_MS, STALL_MS, SWITCH, UPGRADE, rawClient, scripted, tunnel } from '../../support/tunnel-site.ts';
+import type { Teardown } from '../../support/tunnel-site.ts';
 
 interface EchoServer {
   readonly endpoint: Endpoint;
@@ -51,42 +47,12 @@ async function echoServer(t: Teardown, tls?: https.ServerOptions): Promise<EchoS
   return echo;
 }
 
-const LINGER_MS = 100;
-const STALL_MS = 5_000;
-
-async function tunnel(t: Teardown, endpoint: Endpoint, options: FrontOptions & { cluster?: Cluster } = {}): Promise<{ front: Front; connector: Connector }> {
-  const connector = new Connector();
-  const made = await front(tunneller(connector, STALL_MS, LINGER_MS), options.cluster ?? testCluster(), endpoint, options);
-  t.teardown(() => made.close());
-  return { front: made, connector };
-}
-
 async function connect(t: Teardown, port: number, options: { scheme?: string; target?: string; ca?: string; headers?: Record<string, string> } = {}): Promise<WebSocket> {
   const client = new WebSocket(`${options.scheme ?? 'ws'}://127.0.0.1:${port}${options.target ?? '/'}`, { ca: options.ca, headers: options.headers, maxPayload: 8 * 1024 * 1024 });
   client.on('error', () => {});
   t.teardown(() => client.terminate());
   await once(client, 'open');
   return client;
-}
-
-/** A raw client, and what it received. */
-function rawClient(t: Teardown, port: number, text: string): { socket: net.Socket; received(): string; closed: Promise<unknown> } {
-  const chunks: Buffer[] = [];
-  const socket = net.connect(port, '127.0.0.1');
-  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  socket.on('error', () => {});
-  socket.write(text, 'latin1');
-  t.teardown(() => socket.destroy());
-  return { socket, received: () => Buffer.concat(chunks).toString('latin1'), closed: new Promise((resolve) => socket.once('close', resolve)) };
-}
-
-const UPGRADE = 'GET /chat HTTP/1.1\r\nHost: chat.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
-const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n';
-
-async function scripted(t: Teardown, script: Script): Promise<RawEndpoint> {
-  const raw = await rawEndpoint(script);
-  t.teardown(() => raw.close());
-  return raw;
 }
 
 test('messages of 1 MB are echoed whole, and the tunnel counts them', async (t) => {
@@ -236,65 +202,6 @@ test('a request that is none of ours to tunnel is refused before anything is sen
     await until(() => connector.open === 0);
   }
   t.is(raw.requests.length, 0);
-});
-
-test('a refusal with a chunked body is relayed with correct framing, and ends the connection', async (t) => {
-  const raw = await scripted(t, bytes('HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=5\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n'));
-  const { front: made, connector } = await tunnel(t, raw.endpoint);
-  const client = rawClient(t, made.port, UPGRADE);
-  await client.closed;
-  t.regex(client.received(), /^HTTP\/1\.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nX-Proxy: fairlead\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n(3\r\nabc\r\n2\r\nde\r\n|5\r\nabcde\r\n)0\r\n\r\n$/);
-  const [record] = made.records;
-  await record?.over;
-  t.like(record, { events: ['refused', 'close'], status: 401, bytesOut: 5, error: undefined });
-  await until(() => connector.open === 0);
-});
-
-test('refusals with a length, without a body and with a large body arrive whole', async (t) => {
-  const large = 'z'.repeat(2_000_000);
-  for (const [answer, expected] of [
-    ['HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope', 'content-length: 4\r\nconnection: close\r\n\r\nnope'],
-    ['HTTP/1.1 204 No Content\r\n\r\n', 'connection: close\r\n\r\n'],
-    [`HTTP/1.1 200 OK\r\nContent-Length: ${large.length}\r\n\r\n${large}`, large],
-  ] as const) {
-    const raw = await scripted(t, bytes(answer));
-    const { front: made } = await tunnel(t, raw.endpoint);
-    const client = rawClient(t, made.port, UPGRADE);
-    await client.closed;
-    t.true(client.received().endsWith(expected));
-    t.is(made.records[0]?.error, undefined);
-  }
-});
-
-test('a refusal in a coding that the client would not hear of is not passed on', async (t) => {
-  for (const coding of ['gzip, chunked', 'gzip']) {
-    const raw = await scripted(t, bytes(`HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: ${coding}\r\n\r\n3\r\nabc\r\n0\r\n\r\n`));
-    const { front: made } = await tunnel(t, raw.endpoint);
-    rawClient(t, made.port, UPGRADE);
-    await until(() => made.records.length === 1);
-    await made.records[0]?.over;
-    t.like(made.records[0], { events: ['error'], error: { reason: 'UpstreamProtocolError', status: 502 } });
-  }
-});
-
-test('a refusal reaches a client that has begun to speak already', async (t) => {
-  const raw = await scripted(t, bytes('HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope'));
-  const { front: made } = await tunnel(t, raw.endpoint);
-  const client = rawClient(t, made.port, UPGRADE + 'x'.repeat(300_000));
-  await client.closed;
-  t.true(client.received().endsWith('nope'));
-});
-
-test('a refusal that is cut never looks complete', async (t) => {
-  for (const answer of ['HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n', 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 10\r\n\r\nabc']) {
-    const raw = await scripted(t, (_request, socket) => socket.write(answer, () => setTimeout(() => socket.destroy(), 20)));
-    const { front: made } = await tunnel(t, raw.endpoint);
-    const client = rawClient(t, made.port, UPGRADE);
-    await client.closed;
-    t.false(client.received().endsWith('0\r\n\r\n'));
-    await made.records[0]?.over;
-    t.is(made.records[0]?.error?.reason, 'UpstreamConnectionTermination');
-  }
 });
 
 test('a client that goes away, with a reset or politely, takes the endpoint\'s connection with it', async (t) => {
