@@ -254,6 +254,6 @@ function exchangeOf(read: Request, { from }: AskedRequest, listener: Listener | 
   setForwarded(headers, client, read, '');
   return {
     id: '', client, request: { ...read, headers }, response: UNUSED_RESPONSE, upgrade: undefined, shared: undefined, startedAt: 0, virtualHost: undefined, route: undefined,
-    cluster: undefined, attempts: [], status: 0, reason: '', responseHeaders: undefined,
+    cluster: undefined, attempts: [], status: 0, reason: '', grpcStatus: undefined, responseHeaders: undefined,
   };
 }

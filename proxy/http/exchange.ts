@@ -168,6 +168,8 @@ export interface Exchange {
   status: number;
   /** Empty when an endpoint answered; else why the proxy made or cut the response itself. */
   reason: string;
+  /** What the endpoint ended a gRPC call with, 0 to 16; undefined: it was none, or did not come to that. */
+  grpcStatus: number | undefined;
   /** Of a message that was refused before it was understood: what is wrong with it, for the access log. */
   readonly detail?: string;
   /** The fields of the response that is about to be sent, while the response filters see and change them. */

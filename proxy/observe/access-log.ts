@@ -1,10 +1,10 @@
 // The access log: one JSON line per request, written when it is over. The fixed parts of a line are put together by hand;
 // every text that a client or an endpoint can choose goes through JSON.stringify, so that no request can forge a line.
 // Fields: time, msg ("request"), id, client, method, scheme, host, path, target (where it says more than the path),
-// protocol, status, reason (empty: an endpoint answered), bytes_in, bytes_out (bodies), duration_ms, route (the object and
-// field that routed it), cluster, endpoint (the last one tried), attempts (of a failed one the reason
-// and the detail that the system, TLS or a parser gave), user_agent, referer. A TLS connection that was passed through has a line with
-// msg "passthrough", and of these fields those that it has; beside them ended_by (client, endpoint, proxy).
+// protocol, status, reason (empty: an endpoint answered), grpc_status (what an endpoint ended a call with), bytes_in, bytes_out
+// (bodies), duration_ms, route (the object and field that routed it), cluster, endpoint (the last one tried), attempts (of a
+// failed one the reason and the detail that the system, TLS or a parser gave), user_agent, referer. A TLS connection that was
+// passed through has a line with msg "passthrough", and of these fields those that it has; beside them ended_by (client, endpoint, proxy).
 import type { Attempt, Exchange, RawHeaders } from '../http/exchange.ts';
 import type { Endpoint } from '../table/cluster.ts';
 import { originText } from '../table/origin.ts';
@@ -63,6 +63,7 @@ export function accessLogLine(exchange: Exchange, bytesIn: number, bytesOut: num
 function format(exchange: Exchange, bytesIn: number, bytesOut: number, elapsedMs: number, now: number, limits: TextLimits): string {
   const { request, client, route, attempts } = exchange;
   const detail = exchange.detail === undefined ? '' : `,"detail":${octets(exchange.detail, limits.text)}`;
+  const grpc = exchange.grpcStatus === undefined ? '' : `,"grpc_status":${exchange.grpcStatus}`;
   const target = request.target === request.path ? '' : `,"target":${text(request.target, limits.target)}`;
   const routed = route === undefined ? '' : `,"route":${text(routeText(route), limits.text)}`;
   const cluster = exchange.cluster === undefined ? '' : `,"cluster":${text(exchange.cluster, limits.text)}`;
@@ -72,7 +73,7 @@ function format(exchange: Exchange, bytesIn: number, bytesOut: number, elapsedMs
   return `{"time":"${timeText(now)}","msg":"request","id":${text(exchange.id, limits.text)},"client":${text(client.address, limits.text)}`
     + `,"method":${text(request.method, limits.text)},"scheme":"${client.scheme}","host":${text(request.hostname, limits.text)}`
     + `,"path":${text(request.path, limits.target)}${target},"protocol":"${PROTOCOLS[request.version]}"`
-    + `,"status":${exchange.status},"reason":${text(exchange.reason, limits.text)}${detail},"bytes_in":${bytesIn},"bytes_out":${bytesOut}`
+    + `,"status":${exchange.status},"reason":${text(exchange.reason, limits.text)}${detail}${grpc},"bytes_in":${bytesIn},"bytes_out":${bytesOut}`
     + `,"duration_ms":${milliseconds(elapsedMs)}${routed}${cluster}${endpoint}${tried}`
     + `${header(request.headers, 'user-agent', 'user_agent', limits)}${header(request.headers, 'referer', 'referer', limits)}}\n`;
 }

@@ -3,6 +3,7 @@
 import type { Exchange, ProxyError, RawHeaders, Reply, Request } from '../http/exchange.ts';
 import { getField, requestFields, takeField } from '../http/fields.ts';
 import { requestedAuthority, setForwarded } from '../http/forwarded.ts';
+import { noteGrpcStatus } from '../http/grpc-status.ts';
 import { ambiguity } from '../match/ambiguity.ts';
 import type { CompiledRoute, RoutingTable } from '../match/compile.ts';
 import type { ExchangeObserver } from '../observe/observer.ts';
@@ -132,6 +133,7 @@ class RequestLife implements ForwardingHost {
   head(status: number, headers: RawHeaders): void {
     const exchange = this.#exchange;
     exchange.status = status;
+    noteGrpcStatus(exchange, headers);
     const length = takeField(headers, 'content-length');
     try {
       if (this.#filtersRun > 0 || exchange.responseHeaders !== undefined) this.#filterResponse(headers);
@@ -161,6 +163,7 @@ class RequestLife implements ForwardingHost {
   }
 
   ended(trailers: RawHeaders): void {
+    if (trailers.length > 0) noteGrpcStatus(this.#exchange, trailers);
     this.#exchange.response.end(trailers.length === 0 ? undefined : trailers);
     this.#finish();
   }

@@ -20,6 +20,7 @@ export function newExchange(peer: Peer, request: Request, response: ResponseWrit
     attempts: [],
     status: 0,
     reason: '',
+    grpcStatus: undefined,
     responseHeaders: undefined,
   };
 }

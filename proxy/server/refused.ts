@@ -52,6 +52,7 @@ export function refusedExchange(peer: Peer, refusal: Refusal): Exchange {
     status: refusal.status,
     reason: refusal.reason,
     ...(refusal.text !== '' && { detail: refusal.text }),
+    grpcStatus: undefined,
     responseHeaders: undefined,
   };
 }

@@ -111,12 +111,16 @@ function suite(way: Way): void {
   });
 
   test('every status comes through with its details and trailers, before and after messages', async (t) => {
-    const { client } = await setup(t, way);
+    const { client, proxy } = await setup(t, way);
+    const noted = (): (number | undefined)[] => proxy.log.splice(0).map(({ exchange }) => exchange.grpcStatus);
+    t.is((await client.say('x')).code, status.OK);
+    t.deepEqual(noted(), [status.OK]);
     for (let code = 1; code <= 16; code++) {
       const failed = await client.say('x', metadata(['fail', String(code)]));
       t.is(failed.code, code);
       t.is(failed.details, `failed as told: ${code}, \u00fcber`);
       t.is(failed.messages.length, 0);
+      t.deepEqual(noted(), [code], 'the access log has it');
     }
     const bare = await client.say('x', metadata(['fail', '5'], ['x-why', 'because']));
     t.deepEqual(bare.trailers.get('x-why'), ['because']);
@@ -124,11 +128,13 @@ function suite(way: Way): void {
     t.is(late.code, status.RESOURCE_EXHAUSTED);
     t.deepEqual(late.messages.map(String), ['1', '2', '3']);
     t.deepEqual(late.trailers.get('x-why'), ['because']);
+    t.deepEqual(noted(), [status.NOT_FOUND, status.RESOURCE_EXHAUSTED]);
     const chat = client.chat(metadata(['fail', '10']));
     chat.call.end();
     t.is((await chat.over).code, status.ABORTED);
     const unknown = await client.call('/test.Echo/Nothing');
     t.is(unknown.code, status.UNIMPLEMENTED);
+    t.deepEqual(noted(), [status.ABORTED, status.UNIMPLEMENTED]);
   });
 
   test('a cancelled call is cancelled at the pod', async (t) => {

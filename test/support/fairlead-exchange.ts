@@ -13,6 +13,7 @@ export interface ExchangeOptions {
   readonly attempts?: readonly Attempt[];
   readonly status: number;
   readonly reason?: string;
+  readonly grpcStatus?: number;
 }
 
 export function exchange(options: ExchangeOptions): Exchange {
@@ -31,6 +32,7 @@ export function exchange(options: ExchangeOptions): Exchange {
     attempts: [...attempts],
     status,
     reason,
+    grpcStatus: options.grpcStatus,
     responseHeaders: undefined,
   };
 }

@@ -18,6 +18,7 @@ export function exchange(client: Partial<Client> = {}, request: Partial<Request>
     attempts: [],
     status: 0,
     reason: '',
+    grpcStatus: undefined,
     responseHeaders: undefined,
   };
 }

@@ -32,6 +32,11 @@ test('tries that failed are listed with the endpoint, the reason, its detail and
   t.deepEqual(line['attempts'], [{ endpoint: '[fd00::1]:8080', error: 'UpstreamConnectionFailure', detail: 'ECONNREFUSED: "x"\n', ms: 1 }, { endpoint: '10.0.0.1:8080', status: 200, ms: 2 }]);
 });
 
+test('the line of a gRPC call says what its endpoint ended it with, also where that is 0', (t) => {
+  for (const grpcStatus of [0, 14]) t.is(parsed(accessLogLine(exchange({ method: 'POST', status: 200, grpcStatus }), 0, 0, 1, NOW))['grpc_status'], grpcStatus);
+  t.false('grpc_status' in parsed(accessLogLine(exchange({ status: 200 }), 0, 0, 1, NOW)));
+});
+
 test('a connection that was passed through has a line with who wanted it so, where it went, what it carried and who ended it', (t) => {
   const passage = { client: '192.0.2.1', serverName: 'pass.example.com', origin: { kind: 'Ingress', namespace: 'shop', name: 'pass', field: 'metadata' }, cluster: 'shop/pass:443', endpoint, bytesIn: 517, bytesOut: 4200, elapsedMs: 1234.56789, endedBy: 'client', reason: '' } as const;
   const line = passageLine(passage, NOW);
