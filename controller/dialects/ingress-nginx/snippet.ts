@@ -3,16 +3,25 @@
 
 const HARMLESS: ReadonlySet<string> = new Set([
   'access_log', 'add_header', 'add_trailer', 'brotli', 'brotli_comp_level', 'brotli_types', 'charset', 'chunked_transfer_encoding', 'client_body_buffer_size',
-  'default_type', 'etag', 'expires', 'gzip', 'gzip_comp_level', 'gzip_min_length', 'gzip_proxied', 'gzip_types', 'gzip_vary', 'keepalive_timeout',
-  'log_not_found', 'more_clear_headers', 'more_set_headers', 'proxy_buffer_size', 'proxy_buffering', 'proxy_buffers', 'proxy_busy_buffers_size',
-  'proxy_connect_timeout', 'proxy_hide_header', 'proxy_http_version', 'proxy_max_temp_file_size', 'proxy_pass_header', 'proxy_read_timeout',
-  'proxy_request_buffering', 'proxy_send_timeout', 'send_timeout', 'server_tokens', 'sub_filter', 'sub_filter_once', 'sub_filter_types', 'tcp_nodelay',
+  'client_body_timeout', 'client_header_buffer_size', 'client_header_timeout', 'default_type', 'etag', 'expires', 'grpc_connect_timeout', 'grpc_read_timeout',
+  'grpc_send_timeout', 'gzip', 'gzip_comp_level', 'gzip_min_length', 'gzip_proxied', 'gzip_types', 'gzip_vary', 'keepalive_timeout',
+  'large_client_header_buffers', 'log_not_found', 'more_clear_headers', 'more_set_headers', 'proxy_buffer_size', 'proxy_buffering', 'proxy_buffers',
+  'proxy_busy_buffers_size', 'proxy_connect_timeout', 'proxy_cookie_domain', 'proxy_cookie_path', 'proxy_hide_header', 'proxy_http_version',
+  'proxy_max_temp_file_size', 'proxy_pass_header', 'proxy_read_timeout', 'proxy_redirect', 'proxy_request_buffering', 'proxy_send_timeout', 'send_timeout',
+  'server_tokens', 'sub_filter', 'sub_filter_once', 'sub_filter_types', 'tcp_nodelay',
 ]);
-const COMMENT_LINE = /^[ \t]*#.*$/gm;
+/** Blanks, a comment, the end of a directive, or a word: in quotes, or up to a blank, a semicolon or a block. nginx takes a quote within a word for itself. */
+const TOKEN = /[ \t\r\n]+|#[^\n]*|;|"(?:\\.|[^"\\])*"(?=[ \t\r\n;])|'(?:\\.|[^'\\])*'(?=[ \t\r\n;])|(?:\\.|\$\{|[^ \t\r\n;{}"'#\\])(?:\\.|\$\{|[^ \t\r\n;{\\])*/gsy;
 
-/** True also for what is not understood, such as a semicolon within quotes. */
+/** True also for what is not understood, such as a block. */
 export function mayKeepOut(snippet: string): boolean {
-  const statements = snippet.replaceAll(COMMENT_LINE, '').split(';');
-  const rest = statements.pop() ?? '';
-  return rest.trim() !== '' || statements.some((statement) => !HARMLESS.has(/^\s*([a-z_]+)\s/.exec(statement)?.[1] ?? ''));
+  let understood = 0;
+  let begun = false;
+  for (const [token] of snippet.matchAll(TOKEN)) {
+    understood += token.length;
+    if (/^[ \t\r\n#]/.test(token)) continue;
+    if (!begun && !HARMLESS.has(token)) return true;
+    begun = token !== ';';
+  }
+  return begun || understood < snippet.length;
 }
