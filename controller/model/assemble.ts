@@ -43,6 +43,11 @@ export function assembleHost(hostname: string, contributions: readonly Contribut
       else problems.push(routeConflict(hostname, route, winner));
     }
   }
+  // Nobody is told of conflicts among these: it has been said of their paths.
+  for (const route of closedPatterns(oldestFirst)) {
+    const key = JSON.stringify(route.match);
+    if (!winners.has(key)) winners.set(key, route);
+  }
   const withFallback = oldestFirst.filter(({ intent }) => intent.ownFallback);
   const fallback = (withFallback[0] ?? oldestFirst[0]!).intent.fallback;
   for (const { intent } of withFallback.slice(1)) {
@@ -60,6 +65,11 @@ export function assembleHost(hostname: string, contributions: readonly Contribut
     ...(connections.overruled.length > 0 && { overruled: connections.overruled }),
     problems,
   };
+}
+
+function closedPatterns(contributions: readonly Contribution[]): readonly RouteIntent[] {
+  if (!contributions.some(({ intent }) => intent.meansPatterns === true)) return [];
+  return contributions.flatMap(({ intent }) => intent.closedPatterns ?? []);
 }
 
 /** The oldest object with a `tls` section. */

@@ -75,6 +75,10 @@ export interface HostIntent {
   readonly fallback: RouteIntent;
   /** True: `fallback` is the object's own; false: it stands for the controller's default backend, with this object's filters. */
   readonly ownFallback: boolean;
+  /** It means the paths of this hostname, those of other objects among them, as regular expressions. That is not supported, but what is closed has to be closed for all that they match. */
+  readonly meansPatterns?: true;
+  /** What the closed routes of this object are as regular expressions: they stand where some object means paths as such. */
+  readonly closedPatterns?: readonly RouteIntent[];
 }
 
 /** A Route whose backends are still Services, and some of whose filters depend on the hostname's having TLS. */

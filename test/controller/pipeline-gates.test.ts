@@ -53,6 +53,24 @@ test('two paths that read alike are closed once, and nobody is told of a conflic
   t.deepEqual(problemLines(result).map((line) => line.split(' ')[0]), ['UnsupportedProtectiveAnnotation', 'UnsupportedAnnotation']);
 });
 
+test('an Ingress whose paths are regular expressions makes those of all gates of its host such, as in ingress-nginx', (t) => {
+  const web = serviceYaml('web', 'admin');
+  const site = ingressYaml({ name: 'site', host: 'a.example', paths: ['Prefix / web'], created: '2024-01-01T00:00:00Z' });
+  const gate = ingressYaml({ name: 'gate', host: 'a.example', paths: ['Prefix /admin admin'], created: '2025-01-01T00:00:00Z', annotations: AUTH });
+  const other = (host: string, path: string, annotations: string) => ingressYaml({ name: 'other', host, paths: [`ImplementationSpecific ${path} web`], created: '2026-01-01T00:00:00Z', annotations });
+  const answered = (more: string) => {
+    const { sections } = runOnce(documents(web, site, gate, more));
+    return ['/admin/x', '/Admin/x', '/administrators', '/x/admin'].map((path) => answerTo(sections, 'a.example', path));
+  };
+  const asPattern = [CLOSED, CLOSED, CLOSED, OPEN];
+  const asText = [CLOSED, OPEN, OPEN, OPEN];
+  t.deepEqual(answered(other('a.example', '/api/(.*)', REGEX)), asPattern);
+  t.deepEqual(answered(other('a.example', '/api(/|$)(.*)', REWRITE)), asPattern);
+  t.deepEqual(answered(other('b.example', '/api/(.*)', REGEX)), asText, 'of another host');
+  t.deepEqual(answered(other('a.example', '/api', 'nginx.ingress.kubernetes.io/rewrite-target: /api')), asText, 'nothing is rewritten');
+  t.deepEqual(answered(other('a.example', '/api', 'nginx.ingress.kubernetes.io/use-regex: "false"')), asText);
+});
+
 test('every host of the Ingress is closed alike, rules without a host among them', (t) => {
   const gate = ingressYaml({ name: 'gate', paths: ['ImplementationSpecific /ad.in admin'], created: '2025-01-01T00:00:00Z', annotations: `${AUTH}, ${REGEX}` });
   const { sections } = runOnce(documents(serviceYaml('web', 'admin'), ingressYaml({ name: 'site', paths: ['Prefix / web'], created: '2024-01-01T00:00:00Z' }), gate));

@@ -5,7 +5,7 @@ import type { Problem } from '../../model/problem.ts';
 import { seen } from '../../model/seen.ts';
 import type { Translation } from '../../model/translation.ts';
 import { annotationOrigin, PREFIXES, readingOf } from './annotations.ts';
-import { closed } from './closed.ts';
+import { closed, withMeaning } from './closed.ts';
 import { formerlyProtected } from './former.ts';
 import { GROUPS, SUPPORTED } from './groups.ts';
 import { ALIASES, KNOWN_ANNOTATIONS } from './known.ts';
@@ -21,7 +21,7 @@ export function annotate(ingress: Ingress, translation: Translation): Translatio
   // What holds for whole hosts holds for the routes of others, too: it stays when the routes of this one are denied.
   const changed = effects.filter((effect) => effect !== undefined).reduce((before, change) => change(before), translation);
   const denied = reading.denied() || unread.some(({ effect }) => effect === 'RouteDenied') || cannotCheckClients(changed);
-  return { ...(denied ? closed(ingress, changed) : changed), problems };
+  return { ...withMeaning(ingress, denied ? closed(ingress, changed) : changed), problems };
 }
 
 /** Its hosts are closed, but where an older Ingress says who may come, and that must not be less than what this one meant to say. */

@@ -1,36 +1,50 @@
-// What is closed where a protective annotation cannot be honoured: every route of its Ingress. If its paths are regular expressions,
-// which is not supported otherwise, all that these match is closed as well: read as text, `/admin(/|$)(.*)` would leave `/admin` to
-// whoever has `/`.
+// What is closed where a protective annotation cannot be honoured: every route of its Ingress. If paths of its host are regular
+// expressions, which is not supported otherwise, all that its own match is closed as well: read as text, `/admin(/|$)(.*)` would leave
+// `/admin` to whoever has `/`. One Ingress that wants them is enough for all of the host, and lets `/admin` match `/Admin`.
 import { MAX_REGEX_LENGTH, compileRegex } from '../../../proxy/match/regex.ts';
 import { DENIED } from '../../../proxy/table/denied.ts';
-import type { Ingress } from '../../kube/objects.ts';
+import type { Ingress, IngressPath, IngressRule } from '../../kube/objects.ts';
 import { closeRoute } from '../../model/close-route.ts';
-import type { RouteIntent, Translation } from '../../model/translation.ts';
+import type { HostIntent, RouteIntent, Translation } from '../../model/translation.ts';
 import { readingOf } from './annotations.ts';
 import { onEveryRoute } from './group.ts';
-import { bool } from './values.ts';
+import { any, bool } from './values.ts';
 
 const closeEveryRoute = onEveryRoute(closeRoute);
 
 export function closed(ingress: Ingress, translation: Translation): Translation {
   const denied = closeEveryRoute(translation);
-  if (!hasPatterns(ingress)) return denied;
-  return { ...denied, hosts: denied.hosts.map((host) => ({ ...host, routes: [...host.routes, ...patterns(ingress, host.hostname)] })) };
+  return { ...denied, hosts: denied.hosts.map((host) => ({ ...host, closedPatterns: patterns(ingress, host.hostname) })) };
 }
 
-/** ingress-nginx: either of the two makes every path a regular expression, in any case and anchored at its start only. */
-function hasPatterns(ingress: Ingress): boolean {
+/** Notes of which hosts the paths are meant as regular expressions, in any case and anchored at their start only. */
+export function withMeaning(ingress: Ingress, translation: Translation): Translation {
+  const isPattern = patternsOf(ingress);
+  if (isPattern === undefined) return translation;
+  const means = ({ hostname }: HostIntent): boolean => rulesOf(ingress, hostname).some(({ rule }) => rule.paths.some(isPattern));
+  return { ...translation, hosts: translation.hosts.map((host) => (means(host) ? { ...host, meansPatterns: true } : host)) };
+}
+
+/** ingress-nginx: each of two annotations makes a path such an expression, `rewrite-target` only where it is something else than the path. Undefined: neither is there. */
+function patternsOf(ingress: Ingress): ((path: IngressPath) => boolean) | undefined {
   const { annotations } = readingOf(ingress);
   const regex = annotations.look('use-regex', bool);
-  return annotations.has('rewrite-target') || (regex !== undefined && 'value' in regex && regex.value);
+  if (regex !== undefined && 'value' in regex && regex.value) return () => true;
+  const target = annotations.look('rewrite-target', any);
+  if (target === undefined || !('value' in target)) return undefined;
+  return ({ path }) => target.value.trim() !== (path === '' ? '/' : path);
 }
 
-function patterns({ metadata: { namespace, name }, rules }: Ingress, hostname: string): RouteIntent[] {
+function rulesOf({ rules }: Ingress, hostname: string): { readonly rule: IngressRule; readonly index: number }[] {
+  return rules.map((rule, index) => ({ rule, index })).filter(({ rule: { host } }) => (host === '' ? '*' : host.toLowerCase()) === hostname);
+}
+
+function patterns(ingress: Ingress, hostname: string): RouteIntent[] {
+  const { namespace, name } = ingress.metadata;
   const found = new Map<string, RouteIntent>();
-  for (const [index, rule] of rules.entries()) {
-    if ((rule.host === '' ? '*' : rule.host.toLowerCase()) !== hostname) continue;
+  for (const { rule, index } of rulesOf(ingress, hostname)) {
     for (const [pathIndex, { path }] of rule.paths.entries()) {
-      const value = isPattern(path) ? path : widened(path);
+      const value = isExpression(path) ? path : widened(path);
       if (found.has(value)) continue;
       found.set(value, {
         name: `${namespace}/${name}/rules[${index}].paths[${pathIndex}]/pattern`,
@@ -46,7 +60,7 @@ function patterns({ metadata: { namespace, name }, rules }: Ingress, hostname: s
 }
 
 /** Paths of requests hold nothing but visible ASCII by the time that they are matched. */
-function isPattern(text: string): boolean {
+function isExpression(text: string): boolean {
   return /^[\x21-\x7e]*$/.test(text) && typeof compileRegex(text, { anchored: true, ignoreCase: true }) === 'function';
 }
 
