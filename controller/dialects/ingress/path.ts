@@ -27,7 +27,7 @@ function whatIsWrong(path: string): { wrong: string; hint?: string } | undefined
   if (!path.startsWith('/')) return { wrong: 'does not begin with "/"' };
   if (path.length > LONGEST) return { wrong: `has ${path.length} characters; ${LONGEST} are allowed` };
   if (/\p{Cc}/u.test(path)) return { wrong: 'holds a control character' };
-  if (/[?#]/.test(path)) return { wrong: 'holds "?" or "#"', hint: 'a path ends before the query; a literal question mark is written %3F' };
+  if (/[?#]/.test(path)) return { wrong: 'holds "?" or "#"', hint: 'a path is text, no regular expression, and ends before the query; a literal question mark is written %3F' };
   if (/\/\//.test(path)) return { wrong: 'holds "//", which no request has by the time that it is matched', hint: 'write single slashes' };
   if (/\/\.\.?(\/|$)/.test(path)) return { wrong: 'holds a "." or ".." element, which no request has by the time that it is matched', hint: 'write the path that it leads to' };
   return path.isWellFormed() ? undefined : { wrong: 'holds half of a UTF-16 pair' };
