@@ -149,7 +149,7 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate,
   const reply = replyOf(winner, exchange, Number(getField(request.headers, 'content-length') ?? 0), settings);
   const { filters, action } = winner.route;
   const { limits: { bodyBytes }, timeouts, forwarding } = settings;
-  const because = problems.filter((problem) => isReason(problem, winner.route)).map((problem) => ({ problem, place: locate(problem.origin) }));
+  const because = problems.filter((problem) => isReason(problem, winner.route, host?.virtualHost.hostname ?? '')).map((problem) => ({ problem, place: locate(problem.origin) }));
   return {
     ...common,
     answer: {
@@ -160,8 +160,9 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate,
   };
 }
 
-/** The route is closed because of this Problem: of its object's metadata, of its own backend, or of the whole host. */
-function isReason({ effect, origin: { kind, namespace, name, field = '' } }: Problem, { action, origin }: Route): boolean {
+/** The route is closed because of this Problem: of its object's metadata, of its own backend, or of the whole host, which is `hostname`. */
+function isReason({ effect, hostname: meant, origin: { kind, namespace, name, field = '' } }: Problem, { action, origin }: Route, hostname: string): boolean {
+  if (meant !== undefined && meant !== hostname) return false;
   if (action.type !== 'Respond' || kind !== origin.kind || namespace !== origin.namespace || name !== origin.name) return false;
   const own = field.startsWith('metadata.') || (origin.field !== undefined && field.startsWith(origin.field));
   return own && effect === (action.status === 403 ? 'HostDenied' : 'RouteDenied');

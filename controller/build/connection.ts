@@ -63,7 +63,7 @@ export function isChallenge({ match }: Pick<Route, 'match'>): boolean {
 
 function buildClientCertificates(hostname: string, { value, origin }: Said<ClientCertificatesIntent>, use: SecretUse): Pick<BuiltConnection, 'filter' | 'closed'> & { readonly policy?: ClientCertificates } {
   const closed = (message: string): Pick<BuiltConnection, 'filter' | 'closed'> => {
-    use.problems.push(problem(origin, `${hostText(hostname)}: ${message}; as nobody can be checked, every request is answered 403`, 'HostDenied'));
+    use.problems.push({ ...problem(origin, `${hostText(hostname)}: ${message}; as nobody can be checked, every request is answered 403`, 'HostDenied'), hostname });
     return { filter: undefined, closed: origin };
   };
   // Told where it was settled whose wish counts.

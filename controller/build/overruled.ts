@@ -23,7 +23,7 @@ export function withoutOverruled(model: HostModel, closed: boolean, use: SecretU
   for (const { value, origin } of model.overruled) {
     const kept = closed || 'wrong' in winner.value || 'wrong' in value || keeps(winner.value, value, use);
     if (!kept) unsafe.add(objectText(origin));
-    use.problems.push(kept ? conflict(host, origin, winner.origin) : unmet(host, origin, winner));
+    use.problems.push(kept ? conflict(host, origin, winner.origin) : { ...unmet(host, origin, winner), hostname: model.hostname });
   }
   const checked = (route: RouteIntent): RouteIntent => (unsafe.has(objectText(route.origin)) ? closeRoute(route) : route);
   return unsafe.size === 0 ? model : { ...model, routes: model.routes.map(checked), fallback: checked(model.fallback) };

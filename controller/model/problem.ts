@@ -13,6 +13,8 @@ export interface Problem {
   /** What to do about it. */
   readonly hint?: string;
   readonly effect: Effect;
+  /** Of its object's hostnames the one that is meant, where it is not all of them. */
+  readonly hostname?: string;
 }
 
 /** What was done: the whole object, rule or route is not served; its routes answer 503; the whole host answers 403; the value or default is used; nothing changed. */
