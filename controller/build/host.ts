@@ -120,7 +120,8 @@ function passthroughOf({ connection, hostname }: HostModel, routes: readonly Rou
   if (asked !== undefined) return ignored(`${originText(asked)} is about the certificates of its clients, which cannot be seen in what is passed through`);
   const action = routes.find((route) => takesEverything(route) && route.origin.kind !== 'Flag')?.action;
   const cluster = action?.type === 'Forward' ? action.clusters[0]?.cluster : undefined;
-  return cluster === undefined ? ignored('no Service stands behind its path /') : { cluster, origin: wish.origin };
+  if (cluster !== undefined) return { cluster, origin: wish.origin };
+  return ignored(action?.type === 'Respond' && action.reason === DENIED.reason ? 'its path / is closed' : 'no Service stands behind its path /');
 }
 
 function buildRoute({ name, match, filters, tlsFilters, action, origin }: RouteIntent, tls: boolean, building: Building): Route {
