@@ -220,7 +220,7 @@ export function setForwarded(headers: RawHeaders, client: Client, request: Pick<
 }
 
 /** Always written by this proxy, whoever sent them. */
-const OWN_NAMES = new Set([
+export const OWN_NAMES: ReadonlySet<string> = new Set([
   'x-request-id', 'x-real-ip', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-proto', 'x-forwarded-scheme',
   'x-scheme', 'x-original-forwarded-for', 'x-original-forwarded-host',
 ]);

@@ -1,5 +1,7 @@
 // Whether a snippet of nginx's configuration, none of which is read here, may keep somebody out. Told from the rest is only what shapes
-// answers, compresses, buffers or waits; fields that are set on requests are not, because an application may trust them.
+// answers, compresses, buffers or waits. Fields that are set on requests are not, because an application may trust them, but for those that
+// no client sets here either.
+import { OWN_NAMES } from '../../../proxy/http/forwarded.ts';
 
 const HARMLESS: ReadonlySet<string> = new Set([
   'access_log', 'add_header', 'add_trailer', 'brotli', 'brotli_comp_level', 'brotli_types', 'charset', 'chunked_transfer_encoding', 'client_body_buffer_size',
@@ -13,15 +15,27 @@ const HARMLESS: ReadonlySet<string> = new Set([
 /** Blanks, a comment, the end of a directive, or a word: in quotes, or up to a blank, a semicolon or a block. nginx takes a quote within a word for itself. */
 const TOKEN = /[ \t\r\n]+|#[^\n]*|;|"(?:\\.|[^"\\])*"(?=[ \t\r\n;])|'(?:\\.|[^'\\])*'(?=[ \t\r\n;])|(?:\\.|\$\{|[^ \t\r\n;{}"'#\\])(?:\\.|\$\{|[^ \t\r\n;{\\])*/gsy;
 
+/** Of the connection to the endpoint, which is Fairlead's own. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set(['connection', 'upgrade']);
+
 /** True also for what is not understood, such as a block. */
 export function mayKeepOut(snippet: string): boolean {
   let understood = 0;
-  let begun = false;
+  let directive: string[] = [];
   for (const [token] of snippet.matchAll(TOKEN)) {
     understood += token.length;
-    if (/^[ \t\r\n#]/.test(token)) continue;
-    if (!begun && !HARMLESS.has(token)) return true;
-    begun = token !== ';';
+    if (token === ';') {
+      if (!isHarmless(directive)) return true;
+      directive = [];
+    } else if (!/^[ \t\r\n#]/.test(token)) {
+      directive.push(token);
+    }
   }
-  return begun || understood < snippet.length;
+  return directive.length > 0 || understood < snippet.length;
+}
+
+function isHarmless([name = '', field = '']: readonly string[]): boolean {
+  if (name !== 'proxy_set_header' && name !== 'grpc_set_header') return HARMLESS.has(name);
+  const lower = field.toLowerCase();
+  return HOP_BY_HOP.has(lower) || OWN_NAMES.has(lower);
 }

@@ -94,6 +94,9 @@ for (const [name, value] of [
   ['configuration-snippet', 'add_header a "b; deny all;"'],
   ['configuration-snippet', 'add_header a b;\n# no more\nreturn 403;'],
   ['configuration-snippet', 'proxy_set_header x-user "";'],
+  ['configuration-snippet', 'proxy_set_header X-Forwarded-User "";'],
+  ['configuration-snippet', 'proxy_set_header l5d-dst-override $service_name.$namespace.svc.cluster.local:$service_port;'],
+  ['configuration-snippet', 'proxy_set_header Host internal.example;'],
   ['configuration-snippet', 'add_header a "b \\"; deny all; add_header c "d";'],
   ['configuration-snippet', 'add_header a b"; deny all; add_header c "d";'],
   ['configuration-snippet', 'add_header a "b"c; deny all; add_header d "e";'],
@@ -139,6 +142,7 @@ for (const [name, value] of [
   ['configuration-snippet', "sub_filter '</head>' '<script>go({ now: true });</script></head>';\nadd_header a ${request_id};"],
   ['configuration-snippet', 'proxy_cookie_path / "/; HttpOnly; SameSite=Lax";'],
   ['server-snippet', 'grpc_read_timeout 3600s;\r\ngrpc_send_timeout 3600s;\r\nclient_body_timeout 3600s;\r\n'],
+  ['configuration-snippet', 'proxy_set_header Upgrade $http_upgrade;\nproxy_set_header Connection "upgrade";\nproxy_set_header X-Forwarded-Proto https;'],
   ['server-snippet', 'large_client_header_buffers 4 32k;'],
   ['enable-global-auth', 'false'],
   // As cert-manager has it on the Ingresses of its challenges.
