@@ -64,14 +64,14 @@ function format(exchange: Exchange, bytesIn: number, bytesOut: number, elapsedMs
   const { request, client, route, attempts } = exchange;
   const detail = exchange.detail === undefined ? '' : `,"detail":${octets(exchange.detail, limits.text)}`;
   const grpc = exchange.grpcStatus === undefined ? '' : `,"grpc_status":${exchange.grpcStatus}`;
-  const target = request.target === request.path ? '' : `,"target":${text(request.target, limits.target)}`;
+  const target = request.target === request.path ? '' : `,"target":${octets(request.target, limits.target)}`;
   const routed = route === undefined ? '' : `,"route":${text(routeText(route), limits.text)}`;
   const cluster = exchange.cluster === undefined ? '' : `,"cluster":${text(exchange.cluster, limits.text)}`;
   const last = attempts[attempts.length - 1];
   const endpoint = last === undefined ? '' : `,"endpoint":${text(endpointText(last.endpoint), limits.text)}`;
   const tried = attempts.length < 2 && last?.error === undefined ? '' : `,"attempts":[${attempts.slice(-limits.attempts).map((attempt) => attemptJson(attempt, limits)).join(',')}]`;
   return `{"time":"${timeText(now)}","msg":"request","id":${text(exchange.id, limits.text)},"client":${text(client.address, limits.text)}`
-    + `,"method":${text(request.method, limits.text)},"scheme":"${client.scheme}","host":${text(request.hostname, limits.text)}`
+    + `,"method":${octets(request.method, limits.text)},"scheme":"${client.scheme}","host":${text(request.hostname, limits.text)}`
     + `,"path":${text(request.path, limits.target)}${target},"protocol":"${PROTOCOLS[request.version]}"`
     + `,"status":${exchange.status},"reason":${text(exchange.reason, limits.text)}${detail}${grpc},"bytes_in":${bytesIn},"bytes_out":${bytesOut}`
     + `,"duration_ms":${milliseconds(elapsedMs)}${routed}${cluster}${endpoint}${tried}`
@@ -94,7 +94,7 @@ function text(value: string, limit: number): string {
 const INVISIBLE = /[\x7f-\x9f\u2028\u2029]/;
 const EACH_INVISIBLE = new RegExp(INVISIBLE, 'g');
 
-/** The same for a text that may hold any octet but those that end a field line. */
+/** The same for a text that may hold any octet but those that end a field line, as methods and targets of HTTP/2 do that are refused. */
 function octets(value: string, limit: number): string {
   const json = text(value, limit);
   return INVISIBLE.test(json) ? json.replace(EACH_INVISIBLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`) : json;

@@ -58,9 +58,9 @@ test('no client can break out of its field or begin a line of its own', (t) => {
 test('nor does a terminal that shows the line obey it, or a reader of lines see two', (t) => {
   const evil = '\u009b2J\u0085{"msg":"request"}\u007f\u2028\u00a0\u00e9';
   const attempts = [{ endpoint, startedAt: 0, elapsedMs: 1, error: 'UpstreamProtocolError', detail: evil }];
-  const line = accessLogLine(exchange({ headers: ['user-agent', evil, 'referer', evil], attempts, status: 502 }), 0, 0, 0, NOW);
+  const line = accessLogLine(exchange({ method: evil, target: evil, path: '', headers: ['user-agent', evil, 'referer', evil], attempts, status: 502 }), 0, 0, 0, NOW);
   t.notRegex(line, /[\p{Cc}\u2028\u2029][^]/u);
-  t.like(parsed(line), { user_agent: evil, referer: evil, attempts: [{ detail: evil }] });
+  t.like(parsed(line), { method: evil, target: evil, user_agent: evil, referer: evil, attempts: [{ detail: evil }] });
 });
 
 test('a line fits into one write of a pipe, however long and full of escapes its texts are', (t) => {
