@@ -35,6 +35,8 @@ const WAITING_BYTES = 32 * 1024;
 const SHUT_OUT_BYTES = 8 * 1024;
 /** So much is sent at once; less may wait for the end of the turn. */
 const PROMPT_BYTES = 16 * 1024;
+/** An endpoint may send octet by octet: of more pieces than this one is made, lest each costs a hundred times what is in it, and a frame of its own. */
+const MOST_PIECES = 128;
 /** What one stream sends before the others have their turn. */
 const TURN_BYTES = 64 * 1024;
 /** A client that is still sending when it has its answer gets this long to end by itself. */
@@ -134,7 +136,7 @@ export class Http2Stream implements ResponseWriter, BodyStream, Sender, Expiring
     }
     this.bytes += chunk.length;
     if (this.#pending === undefined) this.#pending = [chunk];
-    else this.#pending.push(chunk);
+    else if (this.#pending.push(chunk) > MOST_PIECES) this.#pending = [joined(this.#pending)];
     this.#pendingBytes += chunk.length;
     const { outlet } = this.#line;
     if (this.#pendingBytes >= PROMPT_BYTES) {
@@ -345,6 +347,12 @@ export class Http2Stream implements ResponseWriter, BodyStream, Sender, Expiring
 function isDated(headers: RawHeaders): boolean {
   for (let i = 0; i < headers.length; i += 2) if ((headers[i] as string).length === 4 && sameName(headers[i] as string, 'date')) return true;
   return false;
+}
+
+function joined(pieces: readonly Buffer[]): Buffer {
+  const whole = Buffer.concat(pieces);
+  for (const piece of pieces) giveBack(piece);
+  return whole;
 }
 
 function dropRest(stream: Http2Stream): void {
