@@ -33,8 +33,11 @@ function rangeOf4(text: string): AddressRange {
   return first >= 224 && first < 240 || text === '255.255.255.255' ? 'multicast' : 'public';
 }
 
-/** Where clouds serve what is link-local in IPv4, metadata and credentials of the node, over IPv6: unique local addresses of AWS and Google (the first seven groups). */
-const METADATA_6: readonly (readonly number[])[] = [[0xfd00, 0xec2, 0, 0, 0, 0, 0], [0xfd20, 0xce, 0, 0, 0, 0, 0]];
+/** Where clouds serve what is link-local in IPv4, metadata and credentials of the node, over IPv6: unique local addresses, no more of them than need be, since pods may have others. */
+const METADATA_6: readonly (readonly number[])[] = [
+  // AWS, Google, Oracle, Akamai, Scaleway.
+  [0xfd00, 0xec2, 0, 0, 0, 0, 0], [0xfd20, 0xce, 0, 0, 0, 0, 0], [0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe], [0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0], [0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42],
+];
 
 function rangeOf6(groups: readonly number[], low: string): AddressRange {
   const first = groups[0]!;
