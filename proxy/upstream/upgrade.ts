@@ -321,17 +321,23 @@ class WebSocketTunnel implements Tunnel {
 
   /** The other side has ended. First comes what is still on its way to this one, which has its time; who then does not close must not keep the connection. */
   #awaitEnd(side: net.Socket): void {
-    const taken = side.writableFinished || this.#closing !== undefined;
-    this.#linger.set(taken ? this.#lingerMs : Math.max(this.#lingerMs, this.#writeStallMs));
-    if (taken) return;
+    if (side.writableFinished || this.#closing !== undefined) return this.#awaitClose();
+    this.#linger.set(Math.max(this.#lingerMs, this.#writeStallMs));
     side.once('finish', () => this.#allTaken(side));
     if (side === this.#client) this.#events.onStalled(true);
   }
 
   #allTaken(side: net.Socket): void {
     if (this.#over) return;
-    this.#linger.set(this.#lingerMs);
     if (side === this.#client) this.#events.onStalled(false);
+    this.#awaitClose();
+  }
+
+  /** Nothing is on its way any more, unless it is to the client: that keeps its time, whatever becomes of the other side. */
+  #awaitClose(): void {
+    const { writableEnded, writableFinished } = this.#client;
+    if (this.#closing === undefined && writableEnded && !writableFinished) return;
+    this.#linger.set(this.#lingerMs);
   }
 
   readonly #clientClosed = (): void => {

@@ -179,3 +179,13 @@ test('a slow client has what an endpoint that has ended said last, also when it 
   await record.over;
   t.is(record.error, undefined);
 });
+
+test('so has one that ends its own side before it has taken that', async (t) => {
+  const { client, record, octets } = await speakToTheFull(t);
+  client.end();
+  await until(() => record.socket.readableEnded);
+  await new Promise((resolve) => setTimeout(resolve, 3 * LINGER_MS));
+  t.is(await readToTheEnd(client), octets);
+  await record.over;
+  t.is(record.error, undefined);
+});
