@@ -163,8 +163,8 @@ export class Http2Pool implements SessionStore, LineOwner {
     let coming = 0;
     for (const line of this.#lines) {
       if (line.connecting) coming += this.#expected;
-      // Where one takes no streams for now, another one would take none either.
-      else if (line.limit === 0) return;
+      // Where one takes no streams from its beginning, another one would take none either; one that has taken some may just be done with it.
+      else if (line.limit === 0 && !line.used) return;
     }
     let allowed = this.#limits.maxConnections - this.active;
     while (coming < Math.min(this.#waiting.size, allowed) && this.#lines.size < this.#limits.maxLines) {

@@ -5,6 +5,7 @@ import type { ExecutionContext } from 'ava';
 import { ManualBody } from '../../support/endpoint-body.ts';
 import { send, until } from '../../support/endpoint-call.ts';
 import { reset } from '../../support/endpoint-raw.ts';
+import { OK, head } from '../../support/http2-raw-endpoint.ts';
 import { HTTP2_TRANSPORTS, http2To } from '../../support/http2-upstream.ts';
 import type { Http2Transport } from '../../support/http2-upstream.ts';
 
@@ -37,4 +38,14 @@ function suite(transport: Http2Transport): void {
       await until(() => dispatchers.stats().connections === 0);
     });
   }
+
+  test('a connection that takes no streams any more is followed by another one', async (t) => {
+    const { raw, upstream } = await http2To(t, transport, (stream, connection) => connection.write(head(stream, OK, true)));
+    t.like(await send(upstream, cluster, raw.endpoint).over, { status: 200 });
+    raw.connections[0]!.settings({ maxConcurrentStreams: 0 });
+    await raw.connections[0]!.roundTrip();
+    const next = await send(upstream, cluster, raw.endpoint).over;
+    t.is(next.error, undefined);
+    t.deepEqual(raw.streams().map(({ connection }) => connection.nth), [0, 1]);
+  });
 }
