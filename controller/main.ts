@@ -99,8 +99,7 @@ export class Fairlead {
     });
     this.#ocsp = settings.ocspStapling
       ? new OcspWatcher((name, staple) => {
-          pipeline.setStaple(name, staple);
-          this.#changed([]);
+          if (pipeline.setStaple(name, staple)) this.#changed([]);
         })
       : undefined;
     this.#reconciler = new Reconciler(source, pipeline, this.#dns, {

@@ -127,13 +127,14 @@ export class Pipeline {
     return { sections: this.#table.sections, touched: this.#table.takeTouched(), problems: this.#problems.list(), hostnames: this.#clusters.dnsNames() };
   }
 
-  /** What is stapled to a certificate from the next run on; undefined: nothing. */
-  setStaple(name: string, staple: OcspStaple | undefined): void {
+  /** What is stapled to a certificate from the next run on; undefined: nothing. False: it is not in the table, and no run is needed. */
+  setStaple(name: string, staple: OcspStaple | undefined): boolean {
     if (staple === undefined) this.#staples.delete(name);
     else this.#staples.set(name, staple);
     const { certificates } = this.#table.sections;
     const certificate = Object.hasOwn(certificates, name) ? certificates[name] : undefined;
     if (certificate !== undefined) this.#table.put('certificates', name, this.#stapled(certificate));
+    return certificate !== undefined;
   }
 
   #stapled({ ocsp: _before, ...certificate }: Certificate): Certificate {
