@@ -1,9 +1,12 @@
 // One worker process, from its start to its end. It is watched: a process that does not answer pings is killed, because a
-// worker that hangs still holds its share of the listening sockets' connections.
+// worker that hangs still holds its share of the listening sockets' connections. One that the system does not let run is given
+// time: to kill it would cost its connections, and its successor would be let run no more.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { FromWorker, ToWorker, WorkerOptions } from '../../proxy/table/messages.ts';
+import { hadItsChance, processorUse } from './processor-use.ts';
+import type { ProcessorUse } from './processor-use.ts';
 
 const WORKER_FILE = fileURLToPath(new URL('../../proxy/worker.ts', import.meta.url));
 /**
@@ -22,7 +25,7 @@ export const MALLOC = { MALLOC_MMAP_THRESHOLD_: '20000' };
 const PING_MS = 500;
 /** Silence after which a process counts as stuck. */
 const STUCK_MS = 2000;
-/** The same while it starts, or compiles a whole table. */
+/** The same while it starts, compiles a whole table, or hardly gets a processor. */
 const BUSY_MS = 20_000;
 /** What a process may take to its end once it has drained: its work is done. */
 const LEAVE_MS = 500;
@@ -41,6 +44,8 @@ export class WorkerProcess {
   readonly #timer: NodeJS.Timeout;
   #lastTick = performance.now();
   #heardAt = performance.now();
+  /** Soon after that, if it was silent since. */
+  #usedThen: ProcessorUse | undefined;
   #busy = true;
   #killedFor = '';
   #gone = false;
@@ -57,7 +62,8 @@ export class WorkerProcess {
     this.#child.on('error', (error) => {
       if (this.#child.pid === undefined) this.#exited(error.message);
     });
-    this.#timer = setInterval(() => this.#watch(), PING_MS);
+    // What has been said already is heard before.
+    this.#timer = setInterval(() => setImmediate(() => this.#watch()), PING_MS);
   }
 
   get gone(): boolean {
@@ -81,6 +87,7 @@ export class WorkerProcess {
   #receive(message: FromWorker): void {
     if (this.#gone) return;
     this.#heardAt = performance.now();
+    this.#usedThen = undefined;
     if (message.type === 'pong') return;
     if (message.type === 'drained') this.#leaving = setTimeout(() => this.kill('did not end when it had drained'), LEAVE_MS);
     if (message.type === 'applied' || message.type === 'refused') this.#busy = false;
@@ -88,13 +95,21 @@ export class WorkerProcess {
   }
 
   #watch(): void {
+    if (this.#gone) return;
     const now = performance.now();
     // When this process itself has been held up, answers may lie unread: nobody is to blame for that.
     if (now - this.#lastTick > 2 * PING_MS) this.#heardAt = now;
     this.#lastTick = now;
     const silentMs = now - this.#heardAt;
-    if (silentMs > (this.#busy ? BUSY_MS : STUCK_MS)) this.kill(`stuck: no answer for ${Math.round(silentMs)} ms`);
+    if (this.#isStuck(silentMs)) this.kill(`stuck: no answer for ${Math.round(silentMs)} ms`);
     else this.send({ type: 'ping' });
+  }
+
+  #isStuck(silentMs: number): boolean {
+    if (silentMs > BUSY_MS) return true;
+    if (this.#busy) return false;
+    if (silentMs > PING_MS) this.#usedThen ??= processorUse(this.pid);
+    return silentMs > STUCK_MS && hadItsChance(this.#usedThen, processorUse(this.pid));
   }
 
   #exited(how: string): void {
