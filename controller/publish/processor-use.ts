@@ -11,8 +11,6 @@ export interface ProcessorUse {
 
 /** USER_HZ: 100 a second on every machine that Node runs on. */
 const TICK_MS = 10;
-/** So much processor time is enough for an answer, and hundreds of requests before it. */
-const ENOUGH_MS = 1000;
 
 /** Undefined: it is gone, or this is no Linux. */
 export function processorUse(pid: number): ProcessorUse | undefined {
@@ -25,9 +23,9 @@ export function processorUse(pid: number): ProcessorUse | undefined {
   }
 }
 
-/** Since `before`, when it said something last or soon after, it could have said something again. Also where nothing is known. */
-export function hadItsChance(before: ProcessorUse | undefined, now: ProcessorUse | undefined): boolean {
-  return before === undefined || now === undefined || !now.wantsToRun || now.usedMs - before.usedMs >= ENOUGH_MS;
+/** Since `before`, when it said something last or soon after, it could have said something again: `enoughMs` are what that takes at most. Also where nothing is known. */
+export function hadItsChance(enoughMs: number, before: ProcessorUse | undefined, now: ProcessorUse | undefined): boolean {
+  return before === undefined || now === undefined || !now.wantsToRun || now.usedMs - before.usedMs >= enoughMs;
 }
 
 function wantsToRun(file: string): boolean {

@@ -25,8 +25,12 @@ export const MALLOC = { MALLOC_MMAP_THRESHOLD_: '20000' };
 const PING_MS = 500;
 /** Silence after which a process counts as stuck. */
 const STUCK_MS = 2000;
-/** The same while it starts, compiles a whole table, or hardly gets a processor. */
+/** The same while it starts, or compiles a whole table. */
 const BUSY_MS = 20_000;
+/** One that the system does not let run is given so much more. */
+const PATIENCE = 10;
+/** What has been said is heard within this time. */
+const UNHEARD_MS = 100;
 /** What a process may take to its end once it has drained: its work is done. */
 const LEAVE_MS = 500;
 
@@ -62,8 +66,7 @@ export class WorkerProcess {
     this.#child.on('error', (error) => {
       if (this.#child.pid === undefined) this.#exited(error.message);
     });
-    // What has been said already is heard before.
-    this.#timer = setInterval(() => setImmediate(() => this.#watch()), PING_MS);
+    this.#timer = setInterval(() => this.#watch(), PING_MS);
   }
 
   get gone(): boolean {
@@ -95,21 +98,26 @@ export class WorkerProcess {
   }
 
   #watch(): void {
-    if (this.#gone) return;
     const now = performance.now();
     // When this process itself has been held up, answers may lie unread: nobody is to blame for that.
     if (now - this.#lastTick > 2 * PING_MS) this.#heardAt = now;
     this.#lastTick = now;
     const silentMs = now - this.#heardAt;
-    if (this.#isStuck(silentMs)) this.kill(`stuck: no answer for ${Math.round(silentMs)} ms`);
+    if (this.#isStuck(silentMs)) this.#killUnlessHeard(this.#heardAt);
     else this.send({ type: 'ping' });
   }
 
+  /** It may have answered just now, and sleep because it has nothing else to do. */
+  #killUnlessHeard(heardAt: number): void {
+    setTimeout(() => {
+      if (this.#heardAt === heardAt) this.kill(`stuck: no answer for ${Math.round(performance.now() - heardAt)} ms`);
+    }, UNHEARD_MS);
+  }
+
   #isStuck(silentMs: number): boolean {
-    if (silentMs > BUSY_MS) return true;
-    if (this.#busy) return false;
     if (silentMs > PING_MS) this.#usedThen ??= processorUse(this.pid);
-    return silentMs > STUCK_MS && hadItsChance(this.#usedThen, processorUse(this.pid));
+    const limitMs = this.#busy ? BUSY_MS : STUCK_MS;
+    return silentMs > PATIENCE * limitMs || (silentMs > limitMs && hadItsChance(limitMs / 2, this.#usedThen, processorUse(this.pid)));
   }
 
   #exited(how: string): void {

@@ -65,11 +65,11 @@ test('what the system says of a process: what it has used, and whether it waits 
   await eventually('it has used some', () => (processorUse(pid)?.usedMs ?? 0) > 100);
   const running = processorUse(pid);
   t.true(running?.wantsToRun);
-  t.false(hadItsChance(running, { usedMs: running!.usedMs + 900, wantsToRun: true }));
-  t.true(hadItsChance(running, { usedMs: running!.usedMs + 1_100, wantsToRun: true }));
+  t.false(hadItsChance(1_000, running, { usedMs: running!.usedMs + 900, wantsToRun: true }));
+  t.true(hadItsChance(1_000, running, { usedMs: running!.usedMs + 1_100, wantsToRun: true }));
   child.kill('SIGSTOP');
   await eventually('it is stopped', () => processorUse(pid)?.wantsToRun === false);
-  t.true(hadItsChance(running, processorUse(pid)));
-  t.true(hadItsChance(undefined, running), 'where nothing is known');
+  t.true(hadItsChance(1_000, running, processorUse(pid)));
+  t.true(hadItsChance(1_000, undefined, running), 'where nothing is known');
   t.is(processorUse(2 ** 22 + 1), undefined);
 });
