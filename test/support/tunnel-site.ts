@@ -16,9 +16,14 @@ export interface Teardown {
 export const LINGER_MS = 100;
 export const STALL_MS = 5_000;
 
-export async function tunnel(t: Teardown, endpoint: Endpoint, options: FrontOptions & { cluster?: Cluster } = {}): Promise<{ front: Front; connector: Connector }> {
+export interface TunnelOptions extends FrontOptions {
+  readonly cluster?: Cluster;
+  readonly stallMs?: number;
+}
+
+export async function tunnel(t: Teardown, endpoint: Endpoint, options: TunnelOptions = {}): Promise<{ front: Front; connector: Connector }> {
   const connector = new Connector();
-  const made = await front(tunneller(connector, STALL_MS, LINGER_MS), options.cluster ?? testCluster(), endpoint, options);
+  const made = await front(tunneller(connector, options.stallMs ?? STALL_MS, LINGER_MS), options.cluster ?? testCluster(), endpoint, options);
   t.teardown(() => made.close());
   return { front: made, connector };
 }

@@ -2,14 +2,11 @@
 import net from 'node:net';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { Connector } from '../../../proxy/upstream/connector.ts';
-import { tunneller } from '../../../proxy/upstream/upgrade.ts';
-import { testCluster, until } from '../../support/endpoint-call.ts';
-import { front } from '../../support/endpoint-front.ts';
+import type { Connector } from '../../../proxy/upstream/connector.ts';
+import { until } from '../../support/endpoint-call.ts';
 import type { Front, FrontOptions, FrontRecord } from '../../support/endpoint-front.ts';
-import { rawEndpoint } from '../../support/endpoint-raw.ts';
 import type { RawEndpoint, Script } from '../../support/endpoint-raw.ts';
-import { LINGER_MS, SWITCH, UPGRADE } from '../../support/tunnel-site.ts';
+import { LINGER_MS, SWITCH, UPGRADE, scripted, tunnel } from '../../support/tunnel-site.ts';
 import type { Teardown } from '../../support/tunnel-site.ts';
 
 /** More than all buffers on the way hold. */
@@ -20,14 +17,9 @@ const refuseAtLength: Script = (_request, socket) => {
   socket.write(MUCH);
 };
 
-async function tunnelTo(t: Teardown, script: Script, writeStallMs: number, options: FrontOptions = {}): Promise<{ made: Front; raw: RawEndpoint; connector: Connector }> {
-  const raw = await rawEndpoint(script);
-  const connector = new Connector();
-  const made = await front(tunneller(connector, writeStallMs, LINGER_MS), testCluster(), raw.endpoint, options);
-  t.teardown(async () => {
-    await made.close();
-    await raw.close();
-  });
+async function tunnelTo(t: Teardown, script: Script, stallMs: number, options: FrontOptions = {}): Promise<{ made: Front; raw: RawEndpoint; connector: Connector }> {
+  const raw = await scripted(t, script);
+  const { front: made, connector } = await tunnel(t, raw.endpoint, { ...options, stallMs });
   return { made, raw, connector };
 }
 
