@@ -4,7 +4,6 @@
 // places, not the worker, is in capacity.test.ts. The requests are h2load's: a client in JavaScript would not be fast enough.
 import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -17,6 +16,7 @@ import type { FairleadRun } from '../support/fairlead-run.ts';
 import { FULL, childrenOf } from '../support/load-site.ts';
 import { secretYaml } from '../support/manifests.ts';
 import { authority, issue } from '../support/pki.ts';
+import { processors } from '../support/processors.ts';
 import { has, run } from '../support/program.ts';
 
 const HOST = 'shop.example.com';
@@ -24,17 +24,7 @@ const SIZE = FULL ? { bestSeconds: 10, overSeconds: Number(process.env['OVERLOAD
 const PAGE = fileURLToPath(new URL('../support/quick-app.ts', import.meta.url));
 
 /** `taskset` before a program: with two processors, the worker has one for itself, and whatever asks and answers it the other. */
-const [OWN, OTHERS] = FULL && availableParallelism() > 1 ? processors() : [undefined, undefined];
-
-/** The first processor that this process may use, and the others. */
-function processors(): readonly [string, string] {
-  const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
-  const all = list.split(',').flatMap((part) => {
-    const [from = 0, to = from] = part.split('-').map(Number);
-    return Array.from({ length: to - from + 1 }, (_, nth) => from + nth);
-  });
-  return [String(all[0]), all.slice(1).join()];
-}
+const [OWN, OTHERS] = FULL && availableParallelism() > 1 ? [processors()[0], processors().slice(1).join()] : [undefined, undefined];
 
 function pin(pid: number, to: string | undefined): void {
   if (to !== undefined) execFileSync('taskset', ['-acp', to, String(pid)]);

@@ -1,6 +1,5 @@
 // Workers that do not answer: one that could is stuck, one that the system does not let run is not.
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,10 +10,11 @@ import { WorkerPool } from '../../../controller/publish/worker-pool.ts';
 import type { FromWorker, WorkerOptions } from '../../../proxy/table/messages.ts';
 import { EMPTY_SNAPSHOT } from '../../../proxy/table/snapshot.ts';
 import { eventually } from '../../support/fairlead-http.ts';
+import { processors } from '../../support/processors.ts';
 import { has, run } from '../../support/program.ts';
 
 const WORKER = fileURLToPath(new URL('../../support/burning-worker.ts', import.meta.url));
-const CPU = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+const [CPU = '0'] = processors();
 
 interface Heard {
   readonly pool: WorkerPool;
