@@ -41,6 +41,35 @@ test('a hundred requests in one packet do not all go before the one that another
   t.is(proxy.log.length, HEADS + 2);
 });
 
+for (const version of ['1.1', '2']) {
+  test(`twenty clients with a hundred requests in one packet each do not all have a turn before one of HTTP/${version} that sends its own behind them`, async (t) => {
+    const proxy = await startDataPlane({});
+    t.teardown(() => proxy.close());
+    const connect = async (): Promise<RawHttp2Client> => {
+      const client = await RawHttp2Client.connect(proxy.port);
+      t.teardown(() => client.destroy());
+      await client.until(({ type, flags }) => type === FRAME.SETTINGS && flags === FLAG.ACK);
+      return client;
+    };
+    const many = await Promise.all(Array.from({ length: 20 }, connect));
+    const one = version === '2' ? await connect() : net.connect(proxy.port, '127.0.0.1').on('error', () => undefined);
+    if (one instanceof net.Socket) {
+      t.teardown(() => one.destroy());
+      await once(one, 'connect');
+    }
+    // What they have said so far would put them in another order.
+    await settled();
+    for (const client of many) client.write(...Array.from({ length: HEADS }, (_, i) => client.headers(i * 2 + 1, requestFields('GET', '/many', 'a.test', [['x-long', 'x'.repeat(300)]]), true)));
+    if (one instanceof net.Socket) one.write('GET /one HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    else one.write(one.headers(1, requestFields('GET', '/one'), true));
+    await Promise.all(many.map((client) => client.until(({ stream, flags, type }) => type !== FRAME.SETTINGS && stream === HEADS * 2 - 1 && (flags & FLAG.END_STREAM) !== 0)));
+    t.is(proxy.log.length, many.length * HEADS + 1, 'all of them are served in the end');
+    const before = proxy.log.findIndex(({ exchange }) => exchange.request.path === '/one');
+    // Each of the twenty has its first one served at once, and a few more go in that round of the event loop.
+    t.true(before >= 0 && before < 5 * many.length, `${before} of ${many.length * HEADS} requests went before it`);
+  });
+}
+
 for (const secure of [false, true]) {
   test(`what waits for its turn is served whole, with its body (${secure ? 'TLS' : 'clear text'})`, async (t) => {
     const backend = await startBackend(t, 'web', (request, response) => void buffer(request).then((body) => response.end(sha256(body))));
