@@ -25,6 +25,8 @@ const MOST_SLOWER = 3;
 const SLACK_MS = 10;
 /** Over so long an attack of one connection is judged at least: most of them end with their connection, within a tenth of a second. */
 const WINDOW_MS = 1_500;
+/** So often an attack is made again, with a quiet time before each, where waits were too long: a virtual machine's own pauses are as long. */
+const AGAIN = 4;
 
 interface Expectation {
   readonly name: string;
@@ -32,12 +34,10 @@ interface Expectation {
   readonly dispatched: number;
   /** Workers that may be gone. */
   readonly lost: number;
-  /** 99th percentile of honest clients' waits before any attack. */
-  readonly quietMs: number;
 }
 
-/** What must hold after an attack that began with these workers. */
-function judge(t: ExecutionContext, scene: Scene, before: readonly number[], { name, connections, dispatched, lost: mayBeLost, quietMs }: Expectation): void {
+/** What must hold after an attack that began with these workers. Returns honest clients' 99th percentile. */
+function judge(t: ExecutionContext, scene: Scene, before: readonly number[], { name, connections, dispatched, lost: mayBeLost }: Expectation): number {
   const now = scene.workers();
   const lost = before.filter((pid) => !now.includes(pid));
   t.true(lost.length <= mayBeLost, `${name}: ${lost.length} workers were lost: ${JSON.stringify(scene.fairlead.log.slice(-20))}`);
@@ -55,8 +55,35 @@ function judge(t: ExecutionContext, scene: Scene, before: readonly number[], { n
   if (FULL) t.true(one < MOST_DOWN_MS, `${name}: not all workers listened for ${Math.round(one)} ms`);
   const waits = [...scene.honest.waits().values()].flat();
   const p99 = percentile(waits, 0.99);
-  if (FULL && mayBeLost === 0) t.true(p99 < MOST_SLOWER * quietMs + SLACK_MS, `${name}: honest p99 ${p99} ms, before ${quietMs} ms`);
   t.log(`${name}: +${Math.round(once)} MB (+${Math.round(inAll)} MB since before all attacks), ${dispatched} requests dispatched, honest p99 ${p99.toFixed(1)} ms of ${waits.length}${lost.length > 0 ? `, ${lost.length} workers lost, not all listened for ${Math.round(one)} ms` : ''}`);
+  return p99;
+}
+
+/** An attack that no worker may be lost to, and that honest clients may hardly notice. `quietMs`: their 99th percentile before any attack. */
+async function endure(t: ExecutionContext, scene: Scene, quietMs: number, { name, connections, attack }: { readonly name: string; readonly connections: number; readonly attack: () => Promise<number> }): Promise<void> {
+  const once = async (): Promise<number> => {
+    const before = scene.workers();
+    return judge(t, scene, before, { name, connections, dispatched: await attack(), lost: 0 });
+  };
+  const p99s = [await once()];
+  if (!FULL || (p99s[0] as number) < MOST_SLOWER * quietMs + SLACK_MS) return;
+  const quiets: number[] = [];
+  for (let again = 0; again < AGAIN; again++) {
+    quiets.push(await quietly(scene, WINDOW_MS));
+    p99s.push(await once());
+  }
+  const p99 = percentile(p99s, 0.5);
+  const quiet = percentile(quiets, 0.5);
+  const all = `${name}: honest p99 of ${p99s.map((ms) => ms.toFixed(1)).join(', ')} ms, without ${quiets.map((ms) => ms.toFixed(1)).join(', ')} ms`;
+  t.log(all);
+  t.true(p99 < MOST_SLOWER * quiet + SLACK_MS, all);
+}
+
+/** Honest clients' 99th percentile in ms while nobody attacks. */
+async function quietly(scene: Scene, ms: number): Promise<number> {
+  scene.honest.waits();
+  await pause(ms);
+  return percentile([...scene.honest.waits().values()].flat(), 0.99);
 }
 
 function percentile(values: readonly number[], part: number): number {
@@ -72,30 +99,35 @@ test.serial('no abuse of HTTP/2 takes anything from the clients of another worke
   await pause(FULL ? 5_000 : 500);
   scene.growth();
   scene.down();
-  scene.honest.waits();
-  await pause(FULL ? 10_000 : 500);
-  const quietMs = percentile([...scene.honest.waits().values()].flat(), 0.99);
+  const quietMs = await quietly(scene, FULL ? 10_000 : 500);
   t.log(`before any attack: honest p99 ${quietMs.toFixed(1)} ms`);
   for (const { name, counts, secure } of [...ATTACKS.map((attack) => ({ ...attack, secure: false })), ...ATTACKS.filter(({ name }) => OVER_TLS.includes(name)).map((attack) => ({ ...attack, secure: true }))]) {
-    const before = scene.workers();
-    const overAt = performance.now() + (FULL ? WINDOW_MS : 0);
-    const dispatched = await scene.attack({ name, count: FULL ? counts[0] : counts[1], connections: 1, lingerMs: FULL ? WINDOW_MS : 50, secure });
-    await pause(Math.max(0, overAt - performance.now()));
-    judge(t, scene, before, { name: secure ? `${name}, over TLS` : name, connections: 1, dispatched, lost: 0, quietMs });
+    const attack = async (): Promise<number> => {
+      const overAt = performance.now() + (FULL ? WINDOW_MS : 0);
+      const dispatched = await scene.attack({ name, count: FULL ? counts[0] : counts[1], connections: 1, lingerMs: FULL ? WINDOW_MS : 50, secure });
+      await pause(Math.max(0, overAt - performance.now()));
+      return dispatched;
+    };
+    await endure(t, scene, quietMs, { name: secure ? `${name}, over TLS` : name, connections: 1, attack });
   }
 
-  const before = scene.workers();
   for (const connections of FULL ? [50, 1_000] : [50]) {
-    const dispatched = await scene.attack({ name: 'stalled', count: 100, connections, lingerMs: FULL ? 10_000 : 1_000 });
-    await pause(500);
-    judge(t, scene, before, { name: `${connections} connections with 100 stalled streams each`, connections, dispatched, lost: 0, quietMs });
+    const attack = async (): Promise<number> => {
+      const dispatched = await scene.attack({ name: 'stalled', count: 100, connections, lingerMs: FULL ? 10_000 : 1_000 });
+      await pause(500);
+      return dispatched;
+    };
+    await endure(t, scene, quietMs, { name: `${connections} connections with 100 stalled streams each`, connections, attack });
     t.deepEqual([...new Set(await scene.askAttacked())], [200], 'the application that was attacked is served again');
   }
 
   const partings = FULL ? 500 : 50;
-  let parted = 0;
-  for (let round = 0; round < partings; round += 10) parted += await scene.attack({ name: 'parting', count: 1, connections: 10, lingerMs: 20 });
-  judge(t, scene, before, { name: `${partings} connections that part at once`, connections: partings, dispatched: parted, lost: 0, quietMs });
+  const part = async (): Promise<number> => {
+    let parted = 0;
+    for (let round = 0; round < partings; round += 10) parted += await scene.attack({ name: 'parting', count: 1, connections: 10, lingerMs: 20 });
+    return parted;
+  };
+  await endure(t, scene, quietMs, { name: `${partings} connections that part at once`, connections: partings, attack: part });
 
   // Nothing above may end a worker. If one ends all the same, as an abort of native code ends it, the other one goes on.
   for (let round = 0; round < ABORTS; round++) {
@@ -104,7 +136,7 @@ test.serial('no abuse of HTTP/2 takes anything from the clients of another worke
     const dispatched = await scene.attack({ name: 'rapid reset', count: 1_000, connections: 1, lingerMs: 100 });
     for (const deadline = performance.now() + 10_000; scene.workers().length < 2 && performance.now() < deadline; ) await pause(20);
     await pause(FULL ? 1_000 : 200);
-    judge(t, scene, workers, { name: 'a worker that aborts', connections: 1, dispatched, lost: 1, quietMs });
+    judge(t, scene, workers, { name: 'a worker that aborts', connections: 1, dispatched, lost: 1 });
   }
   t.true(scene.honest.answered() > 100, 'the honest clients were served all the time');
   t.log(`${scene.honest.answered()} answers to honest clients`);
