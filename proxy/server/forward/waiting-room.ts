@@ -54,8 +54,8 @@ export class WaitingRoom {
 
   /** Makes a place for a client that has `own` in here: who came last of the client with the most has to go. False: nobody has more than that one would have. */
   #displace(own: number): boolean {
-    // Most of those that find the room full are the ones that filled it.
-    if (own * this.#clients.size >= this.#waiting.size) return false;
+    // Most of those that find the room full are the ones that filled it: with this one it would have more than its share.
+    if ((own + 1) * this.#clients.size >= this.#waiting.size) return false;
     let most: ReadonlySet<Waiter> | undefined;
     for (const waiters of this.#clients.values()) if (waiters.size > (most?.size ?? own + 1)) most = waiters;
     const last = most === undefined ? undefined : [...most].at(-1);
@@ -65,9 +65,9 @@ export class WaitingRoom {
     return true;
   }
 
-  /** Every place that becomes free is taken by a waiter at once, through `onRoom`. */
+  /** A place that becomes free is mostly taken at once, through `onRoom`; else by the first whom it is for: a look later the next client would have stalled as well. */
   #makeRoom(): void {
-    while (this.#waiting.size > 0 && this.#balancer.free <= 0 && this.#stalled.makeRoom());
+    while (this.#waiting.size > 0 && this.#balancer.free <= 0 && this.#stalled.makeRoom()) this.#callNext(this.#clients.size);
     if (this.#waiting.size > 0 && this.#timer === undefined) this.#timer = setTimeout(() => this.#look(), LOOK_MS).unref();
   }
 
