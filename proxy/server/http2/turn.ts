@@ -1,51 +1,55 @@
 // How much of what clients of HTTP/2 send is served until the event loop comes round: heads cost the most, and packets full of
 // them would hold it for as long as all of them take. Every read has its first head served; what is behind it waits for its
-// turn when the round is used up, one connection after the other, and of who waits no more is read meanwhile.
+// turn when the connection has had its share or the round its time, and of who waits no more is read meanwhile.
 import type { Socket } from 'node:net';
 
-/** Of decoded heads, of all connections together: about a millisecond. */
-const ROUND_BYTES = 32 * 1024;
+/** For the heads of all connections together. */
+const ROUND_MS = 2;
+/** Of decoded heads of one connection. */
+const TURN_BYTES = 32 * 1024;
 /** What a request costs however short its head is. */
 const HEAD_BYTES = 1024;
 
 class Round {
-  #left = ROUND_BYTES;
-  #begins = false;
+  /** Which one it is: they are counted. */
+  number = 0;
+  #endsAt = 0;
+  #under = false;
   readonly #waiting = new Set<ReadTurn>();
 
-  /** True: the round is used up. */
-  spend(bytes: number): boolean {
-    this.#left -= bytes;
-    this.#schedule();
-    return this.#left <= 0;
+  get over(): boolean {
+    return performance.now() >= this.#endsAt;
+  }
+
+  /** Begins one, if the event loop has come round since the last one began. */
+  begin(): void {
+    if (this.#under) return;
+    this.#under = true;
+    this.number++;
+    this.#endsAt = performance.now() + ROUND_MS;
+    setImmediate(() => this.#end());
   }
 
   awaitTurn(turn: ReadTurn): void {
     this.#waiting.add(turn);
-    this.#schedule();
+    this.begin();
   }
 
   awaits(turn: ReadTurn): boolean {
     return this.#waiting.has(turn);
   }
 
-  #schedule(): void {
-    if (this.#begins) return;
-    this.#begins = true;
-    setImmediate(() => this.#begin());
-  }
-
-  #begin(): void {
-    this.#begins = false;
-    this.#left = ROUND_BYTES;
+  #end(): void {
+    this.#under = false;
     // Who has had a turn and has more to say waits for another round: what others have sent meanwhile was not looked at yet.
-    let count = this.#waiting.size;
+    let left = this.#waiting.size;
+    if (left === 0) return;
+    this.begin();
     for (const turn of this.#waiting) {
-      if (count-- === 0 || this.#left <= 0) break;
       this.#waiting.delete(turn);
       turn.begin();
+      if (--left === 0 || this.over) return;
     }
-    if (this.#waiting.size > 0) this.#schedule();
   }
 }
 
@@ -57,6 +61,9 @@ export class ReadTurn {
   readonly #read: (chunk: Buffer) => void;
   readonly #mayRead: () => boolean;
   #rest: Buffer | undefined;
+  /** Of the round of this number. */
+  #left = TURN_BYTES;
+  #number = 0;
 
   /** `read` gets what has waited, when its turn has come and `mayRead` says so; until then the socket is paused. */
   constructor(socket: Socket, read: (chunk: Buffer) => void, mayRead: () => boolean) {
@@ -65,9 +72,15 @@ export class ReadTurn {
     this.#mayRead = mayRead;
   }
 
-  /** A head was served. True: enough for now. */
+  /** A head is served. True: enough for now. */
   served(fieldBytes: number): boolean {
-    return round.spend(HEAD_BYTES + fieldBytes);
+    round.begin();
+    if (this.#number !== round.number) {
+      this.#number = round.number;
+      this.#left = TURN_BYTES;
+    }
+    this.#left -= HEAD_BYTES + fieldBytes;
+    return this.#left <= 0 || round.over;
   }
 
   /** To be called behind each read; `rest`: what of it was not served. */

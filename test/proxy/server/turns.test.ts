@@ -1,6 +1,7 @@
 // A client of HTTP/2 that sends many heads at a time has them served in turns: others come between, and nothing of what waits is lost.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { buffer } from 'node:stream/consumers';
@@ -65,8 +66,8 @@ for (const version of ['1.1', '2']) {
     await Promise.all(many.map((client) => client.until(({ stream, flags, type }) => type !== FRAME.SETTINGS && stream === HEADS * 2 - 1 && (flags & FLAG.END_STREAM) !== 0)));
     t.is(proxy.log.length, many.length * HEADS + 1, 'all of them are served in the end');
     const before = proxy.log.findIndex(({ exchange }) => exchange.request.path === '/one');
-    // Each of the twenty has its first one served at once, and a few more go in that round of the event loop.
-    t.true(before >= 0 && before < 5 * many.length, `${before} of ${many.length * HEADS} requests went before it`);
+    // Each of the twenty has its first one served at once, and some more go in that round of the event loop.
+    t.true(before >= 0 && before < (many.length * HEADS) / 10, `${before} of ${many.length * HEADS} requests went before it`);
   });
 }
 
@@ -97,10 +98,13 @@ for (const secure of [false, true]) {
 test('a client that lets answers lie while its requests wait is served when it reads again', async (t) => {
   const big = Buffer.alloc(200_000, 'x');
   const asked: string[] = [];
+  const held: ServerResponse[] = [];
   const backend = await startBackend(t, 'web', ({ url = '' }, response) => {
     asked.push(url);
-    if (url === '/head') response.setHeader('x-long', 'x'.repeat(14_000));
-    response.end(big);
+    if (url !== '/head') return void response.end(big);
+    // Their heads would stop the reading of the last of them.
+    if (held.push(response.setHeader('x-long', 'x'.repeat(14_000))) === 30) for (const each of held) each.end(big);
+    return undefined;
   });
   const proxy = await startDataPlane(simpleTable([endpoint(backend)]));
   t.teardown(() => proxy.close());
