@@ -13,8 +13,10 @@ export interface Waiter {
   displaced(): void;
 }
 
-/** How often somebody who waits looks for a client that has stalled. */
-const LOOK_MS = 100;
+/** How often somebody who waits looks for clients that have stalled. */
+const LOOK_MS = 20;
+/** So many give way at a look: a thousand at once would hold everybody up, and who comes after them may well stall, too. */
+const GIVE_WAY = 10;
 /** For so many clients there may be no place, although there is one for somebody else, until the others are left for the next place or look. */
 const ASKED = 2;
 
@@ -48,7 +50,7 @@ export class WaitingRoom {
     if (others === undefined) this.#clients.set(client, new Set([waiter]));
     else others.add(waiter);
     this.#balancer.onRoom = this.#call;
-    this.#makeRoom();
+    if (this.#timer === undefined) this.#makeRoom(1);
     return true;
   }
 
@@ -66,15 +68,15 @@ export class WaitingRoom {
   }
 
   /** A place that becomes free is mostly taken at once, through `onRoom`; else by the first whom it is for: a look later the next client would have stalled as well. */
-  #makeRoom(): void {
-    while (this.#waiting.size > 0 && this.#balancer.free <= 0 && this.#stalled.makeRoom()) this.#callNext(this.#clients.size);
+  #makeRoom(most: number): void {
+    for (let left = most; left > 0 && this.#waiting.size > 0 && this.#balancer.free <= 0 && this.#stalled.makeRoom(); left--) this.#callNext(this.#clients.size);
     if (this.#waiting.size > 0 && this.#timer === undefined) this.#timer = setTimeout(() => this.#look(), LOOK_MS).unref();
   }
 
   #look(): void {
     this.#timer = undefined;
     this.#callNext(this.#clients.size);
-    this.#makeRoom();
+    this.#makeRoom(GIVE_WAY);
   }
 
   leave(waiter: Waiter): void {
