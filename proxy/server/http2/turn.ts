@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net';
 
 /** For the heads of all connections together. */
-const ROUND_MS = 2;
+const ROUND_MS = 1;
 /** Of decoded heads of one connection. */
 const TURN_BYTES = 32 * 1024;
 /** What a request costs however short its head is. */
