@@ -26,7 +26,7 @@ const SLACK_MS = 10;
 /** Over so long an attack of one connection is judged at least: most of them end with their connection, within a tenth of a second. */
 const WINDOW_MS = 1_500;
 /** So often an attack is made again, with a quiet time before each, where waits were too long: a virtual machine's own pauses are as long. */
-const AGAIN = 4;
+const AGAIN = 2;
 
 interface Expectation {
   readonly name: string;

@@ -4,11 +4,12 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { startBackend } from '../../support/fairlead-backend.ts';
 import { documents, endpoints, ingress, service } from '../../support/fairlead-manifests.ts';
-import { startFairlead } from '../../support/fairlead-run.ts';
+import { startFairlead, temporaryFolder } from '../../support/fairlead-run.ts';
 import type { FairleadRun } from '../../support/fairlead-run.ts';
 import { listening } from '../../support/sockets.ts';
 import type { Order } from './attacker.ts';
@@ -46,7 +47,9 @@ export async function startScene(t: ExecutionContext): Promise<Scene> {
   t.teardown(() => attacker.kill('SIGKILL'));
   const [{ port }] = (await once(attacker, 'message')) as [{ port: number }];
   const site = documents(ingress('web', { paths: { '/': 'web', '/attack': 'attacked' } }), service('web'), endpoints('web', backend), service('attacked'), endpoints('attacked', port));
-  const fairlead = await startFairlead(t, { files: { 'site.yaml': site }, args: ['--workers', String(WORKERS)] });
+  // In a file: a line for each of a hundred thousand requests would be read by the process whose honest clients are timed.
+  const accessLog = join(temporaryFolder(t), 'access.log');
+  const fairlead = await startFairlead(t, { files: { 'site.yaml': site }, args: ['--workers', String(WORKERS), '--access-log', accessLog] });
   const workers = (): readonly number[] => childrenOf(fairlead.child.pid as number);
   const watch = startWatch(fairlead.http, workers);
   const honest = startHonest(fairlead.http, workers, '/honest');
