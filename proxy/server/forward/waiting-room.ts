@@ -54,7 +54,7 @@ export class WaitingRoom {
     return true;
   }
 
-  /** Makes a place for a client that has `own` in here: who came last of the client with the most has to go. False: nobody has more than that one would have. */
+  /** Makes a place for a client that has `own` in here: who came last of the client with the most has to go. False: it has its share of the room, or nobody has more than it would have. */
   #displace(own: number): boolean {
     // Most of those that find the room full are the ones that filled it: with this one it would have more than its share.
     if ((own + 1) * this.#clients.size >= this.#waiting.size) return false;

@@ -1,4 +1,4 @@
-// A client of HTTP/2 that sends many heads at a time has them served in turns: others come between, and nothing of what waits is lost.
+// Clients of HTTP/2 that send many heads at a time have them served in turns: others come between, and nothing of what waits is lost.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
@@ -7,6 +7,7 @@ import net from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
+import type { ExecutionContext } from 'ava';
 import { selfSigned } from '../../../certs/self-signed.ts';
 import { HTTP_LISTENER, endpoint, route, simpleTable, startDataPlane, virtualHost } from '../../support/data-plane.ts';
 import { startBackend } from '../../support/fairlead-backend.ts';
@@ -23,9 +24,7 @@ const windowUpdate = (stream: number, by: number): Buffer => {
 test('a hundred requests in one packet do not all go before the one that another client sends behind them', async (t) => {
   const proxy = await startDataPlane({});
   t.teardown(() => proxy.close());
-  const many = await RawHttp2Client.connect(proxy.port);
-  t.teardown(() => many.destroy());
-  await many.until(({ type, flags }) => type === FRAME.SETTINGS && flags === FLAG.ACK);
+  const many = await greeted(t, proxy.port);
   const one = net.connect(proxy.port, '127.0.0.1').on('error', () => undefined);
   t.teardown(() => one.destroy());
   await once(one, 'connect');
@@ -33,12 +32,12 @@ test('a hundred requests in one packet do not all go before the one that another
   one.write('GET /one HTTP/1.1\r\nHost: a.test\r\n\r\n');
   await once(one, 'data');
 
-  many.write(...Array.from({ length: HEADS }, (_, i) => many.headers(i * 2 + 1, requestFields('GET', '/many', 'a.test', [['x-long', 'x'.repeat(300)]]), true)));
+  askAll(many);
   one.write('GET /one HTTP/1.1\r\nHost: a.test\r\n\r\n');
   await once(one, 'data');
   const before = proxy.log.length - 2;
   t.true(before < HEADS / 2, `${before} of ${HEADS} requests went before it`);
-  await many.until(({ stream, flags, type }) => type !== FRAME.SETTINGS && stream === HEADS * 2 - 1 && (flags & FLAG.END_STREAM) !== 0);
+  await answered(many);
   t.is(proxy.log.length, HEADS + 2);
 });
 
@@ -46,24 +45,18 @@ for (const version of ['1.1', '2']) {
   test(`twenty clients with a hundred requests in one packet each do not all have a turn before one of HTTP/${version} that sends its own behind them`, async (t) => {
     const proxy = await startDataPlane({});
     t.teardown(() => proxy.close());
-    const connect = async (): Promise<RawHttp2Client> => {
-      const client = await RawHttp2Client.connect(proxy.port);
-      t.teardown(() => client.destroy());
-      await client.until(({ type, flags }) => type === FRAME.SETTINGS && flags === FLAG.ACK);
-      return client;
-    };
-    const many = await Promise.all(Array.from({ length: 20 }, connect));
-    const one = version === '2' ? await connect() : net.connect(proxy.port, '127.0.0.1').on('error', () => undefined);
+    const many = await Promise.all(Array.from({ length: 20 }, () => greeted(t, proxy.port)));
+    const one = version === '2' ? await greeted(t, proxy.port) : net.connect(proxy.port, '127.0.0.1').on('error', () => undefined);
     if (one instanceof net.Socket) {
       t.teardown(() => one.destroy());
       await once(one, 'connect');
     }
     // What they have said so far would put them in another order.
     await settled();
-    for (const client of many) client.write(...Array.from({ length: HEADS }, (_, i) => client.headers(i * 2 + 1, requestFields('GET', '/many', 'a.test', [['x-long', 'x'.repeat(300)]]), true)));
+    for (const client of many) askAll(client);
     if (one instanceof net.Socket) one.write('GET /one HTTP/1.1\r\nHost: a.test\r\n\r\n');
     else one.write(one.headers(1, requestFields('GET', '/one'), true));
-    await Promise.all(many.map((client) => client.until(({ stream, flags, type }) => type !== FRAME.SETTINGS && stream === HEADS * 2 - 1 && (flags & FLAG.END_STREAM) !== 0)));
+    await Promise.all(many.map(answered));
     t.is(proxy.log.length, many.length * HEADS + 1, 'all of them are served in the end');
     const before = proxy.log.findIndex(({ exchange }) => exchange.request.path === '/one');
     // Each of the twenty has its first one served at once, and some more go in that round of the event loop.
@@ -108,9 +101,7 @@ test('a client that lets answers lie while its requests wait is served when it r
   });
   const proxy = await startDataPlane(simpleTable([endpoint(backend)]));
   t.teardown(() => proxy.close());
-  const client = await RawHttp2Client.connect(proxy.port);
-  t.teardown(() => client.destroy());
-  await client.until(({ type, flags }) => type === FRAME.SETTINGS && flags === FLAG.ACK);
+  const client = await greeted(t, proxy.port);
   client.socket.pause();
   let streams = 0;
   const ask = (path: string, count: number): Buffer => Buffer.concat(Array.from({ length: count }, () => Buffer.concat([client.headers(++streams * 2 - 1, requestFields('GET', path, 'a.test', [['x-long', 'x'.repeat(2_000)]]), true), windowUpdate(streams * 2 - 1, 1_000_000)])));
@@ -127,6 +118,24 @@ test('a client that lets answers lie while its requests wait is served when it r
   for (let i = 0; i < streams; i++) await client.until(({ type, stream, flags }) => type === FRAME.DATA && stream === i * 2 + 1 && (flags & FLAG.END_STREAM) !== 0);
   t.is(client.frames.reduce((sum, { type, payload }) => sum + (type === FRAME.DATA ? payload.length : 0), 0), streams * big.length);
 });
+
+/** A client whose SETTINGS are acknowledged. */
+async function greeted(t: ExecutionContext, port: number): Promise<RawHttp2Client> {
+  const client = await RawHttp2Client.connect(port);
+  t.teardown(() => client.destroy());
+  await client.until(({ type, flags }) => type === FRAME.SETTINGS && flags === FLAG.ACK);
+  return client;
+}
+
+/** A hundred requests in one packet. */
+function askAll(client: RawHttp2Client): void {
+  client.write(...Array.from({ length: HEADS }, (_, i) => client.headers(i * 2 + 1, requestFields('GET', '/many', 'a.test', [['x-long', 'x'.repeat(300)]]), true)));
+}
+
+/** The last of them is answered. */
+async function answered(client: RawHttp2Client): Promise<void> {
+  await client.until(({ stream, flags, type }) => type !== FRAME.SETTINGS && stream === HEADS * 2 - 1 && (flags & FLAG.END_STREAM) !== 0);
+}
 
 /** Client, proxy and application are all in this process: they have nothing to do any more, however long that takes on a crowded machine. */
 async function settled(): Promise<void> {
