@@ -35,7 +35,7 @@ export function clusterOptions(): readonly Option[] {
   const words = [...LOAD_BALANCERS.keys()];
   return [
     flag(FORWARDING, '--load-balance <how>', words.join(', '), String, 'round_robin').choices(words),
-    flag(FORWARDING, '--proxy-connect-timeout <time>', 'for a connection to an endpoint, TLS included', readTimeout, 5_000, '5s'),
+    flag(FORWARDING, '--proxy-connect-timeout <time>', 'for a connection to an endpoint, TLS and HTTP/2 SETTINGS included', readTimeout, 5_000, '5s'),
     flag(FORWARDING, '--service-upstream [true|false]', 'send to the addresses of Services in place of their pods', readBoolean, false).preset('true'),
   ];
 }

@@ -11,7 +11,7 @@ type Kind = Pick<ProxyError, 'side' | 'retry' | 'status'>;
 export const UPSTREAM_FAILURES = {
   /** No connection: refused, unreachable, or the TLS handshake or the certificate check failed. Nothing was sent. */
   UpstreamConnectionFailure: { side: 'upstream', retry: 'yes', status: 502 },
-  /** No connection (TLS included) within `Cluster.connectTimeoutMs`. Nothing was sent. */
+  /** No connection (TLS and the first SETTINGS of HTTP/2 included) within `Cluster.connectTimeoutMs`. Nothing was sent. */
   UpstreamConnectionTimeout: { side: 'upstream', retry: 'yes', status: 504 },
   /** The connection was reset or closed before the answer was complete. */
   UpstreamConnectionTermination: { side: 'upstream', retry: 'no', status: 502 },

@@ -241,7 +241,7 @@ ava('what the proxy answers itself is a status to gRPC clients, and none of it h
     t.is((await chat.over).code, status.UNAVAILABLE);
     const mute = await rawHttp2Endpoint(() => {}, { greets: false });
     t.teardown(() => mute.close());
-    const unanswered = await setup(t, way, { endpoints: [mute.endpoint], cluster: { connectTimeoutMs: 100 } });
+    const unanswered = await setup(t, way, { endpoints: [mute.endpoint], cluster: { connectTimeoutMs: 400 } });
     t.like(await unanswered.client.say('x'), { code: status.UNAVAILABLE, details: 'Received HTTP status code 504' });
   }
 });

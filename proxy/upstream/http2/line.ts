@@ -50,7 +50,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
   heard = 0;
   readonly #owner: LineOwner;
   readonly #options: LineOptions;
-  readonly #settingsDeadline = new Deadline(this);
+  readonly #connectDeadline = new Deadline(this);
   readonly #streams = new Map<number, Http2Stream>();
   /** Streams that have data for a connection that takes none. */
   readonly #waiting = new Set<Http2Stream>();
@@ -78,6 +78,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
       if (socket !== null) this.#connected(socket);
       else this.#fail(failure(error?.reason ?? 'UpstreamConnectionFailure', error));
     });
+    this.#connectDeadline.set(options.connectTimeoutMs);
   }
 
   get connecting(): boolean {
@@ -144,7 +145,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
   }
 
   expired(): void {
-    this.#fail(failure('UpstreamConnectionTimeout', `no SETTINGS within ${this.#options.connectTimeoutMs} ms`));
+    this.#fail(failure('UpstreamConnectionTimeout', `no connection with SETTINGS within ${this.#options.connectTimeoutMs} ms`));
   }
 
   get room(): number {
@@ -215,7 +216,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
     this.#answer(SETTINGS_ACK);
     if (this.#state === 'connecting') {
       this.#state = 'open';
-      this.#settingsDeadline.clear();
+      this.#connectDeadline.clear();
       this.#idleSince = performance.now();
       this.#keepalive = new Keepalive(this.#options, this);
     }
@@ -289,7 +290,6 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
     hearOut(socket);
     // Its end may never come to be closed, if the endpoint takes nothing of what was written before it.
     socket.once('end', () => this.#state !== 'connecting' && this.#break(failure('UpstreamConnectionTermination', 'the endpoint closed the connection')));
-    this.#settingsDeadline.set(this.#options.connectTimeoutMs);
     this.#write(PREFACE);
     this.#write(settingsFrame([[SETTING.ENABLE_PUSH, 0], [SETTING.INITIAL_WINDOW_SIZE, STREAM_WINDOW], [SETTING.MAX_HEADER_LIST_SIZE, this.#options.maxHeadBytes]]));
     this.#writer?.number(FRAME.WINDOW_UPDATE, 0, LINE_WINDOW - DEFAULT_WINDOW);
@@ -362,7 +362,7 @@ export class Http2Line implements StreamLine, ReceiverEvents, Watched, WriterHos
 
   #left(error: ProxyError | undefined): void {
     this.#state = 'left';
-    this.#settingsDeadline.clear();
+    this.#connectDeadline.clear();
     this.#owner.lineLeft(this, error);
   }
 

@@ -1,10 +1,12 @@
 // Connections to HTTP/2 endpoints that come to nothing: nothing was sent on them, so that whoever waited may go elsewhere, whatever
 // the method.
+import { once } from 'node:events';
+import net from 'node:net';
 import ava from 'ava';
 import type { ExecutionContext } from 'ava';
 import { ManualBody } from '../../support/endpoint-body.ts';
 import { send, until } from '../../support/endpoint-call.ts';
-import { reset } from '../../support/endpoint-raw.ts';
+import { endpointAt, reset } from '../../support/endpoint-raw.ts';
 import { OK, head } from '../../support/http2-raw-endpoint.ts';
 import { HTTP2_TRANSPORTS, http2To } from '../../support/http2-upstream.ts';
 import type { Http2Transport } from '../../support/http2-upstream.ts';
@@ -49,3 +51,22 @@ function suite(transport: Http2Transport): void {
     t.deepEqual(raw.streams().map(({ connection }) => connection.nth), [0, 1]);
   });
 }
+
+ava('the connect timeout covers the handshake and the SETTINGS together', async (t) => {
+  const transport = HTTP2_TRANSPORTS.find(({ cluster }) => cluster.tls !== undefined) as Http2Transport;
+  const { raw, upstream } = await http2To(t, transport, () => {}, { greets: false });
+  const slow = net.createServer((socket) => {
+    const onward = net.connect(raw.endpoint.port, raw.endpoint.address).on('error', () => socket.destroy());
+    socket.on('error', () => onward.destroy());
+    onward.pipe(socket);
+    setTimeout(() => socket.pipe(onward), 700);
+  });
+  t.teardown(() => void slow.close());
+  await once(slow.listen(0, '127.0.0.1'), 'listening');
+  const startedAt = performance.now();
+  const got = await send(upstream, { ...transport.cluster, connectTimeoutMs: 1_000 }, endpointAt((slow.address() as net.AddressInfo).port)).over;
+  const elapsed = performance.now() - startedAt;
+  t.like(got.error, { reason: 'UpstreamConnectionTimeout', status: 504, retry: 'yes' });
+  t.true(elapsed >= 998 && elapsed < 1_600, `${elapsed} ms`);
+  t.is(raw.connections.length, 1, 'the handshake was complete');
+});
