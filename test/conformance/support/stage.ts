@@ -37,11 +37,13 @@ const HONEST_ADDRESS = '127.0.0.1';
 export async function startStage(requestBuffering = true): Promise<Stage> {
   const witness = await startWitness();
   const proxy = await startDataPlane(simpleTable([endpoint(witness.port)]), { forwarding: { requestBuffering } });
-  let client = await RawClient.connect(proxy.port);
+  // None until it has something to say: the time for a first head is short.
+  let client: RawClient | undefined;
   let asked = 0;
   let queue: Promise<void> = Promise.resolve();
   const ask = async (): Promise<void> => {
     const target = `/honest/${++asked}`;
+    client ??= await RawClient.connect(proxy.port);
     client.received = Buffer.alloc(0);
     client.write(`GET ${target} HTTP/1.1\r\nHost: honest.test\r\n\r\n`);
     const [answer] = await client.responses(1);
@@ -53,7 +55,7 @@ export async function startStage(requestBuffering = true): Promise<Stage> {
     // A connection takes so many requests, and no more; any other end of it shows when it is asked next.
     if (field(answer, 'connection') !== 'close') return;
     client.destroy();
-    client = await RawClient.connect(proxy.port);
+    client = undefined;
   };
   return {
     perform: async (lane, stream, last) => {
@@ -69,7 +71,7 @@ export async function startStage(requestBuffering = true): Promise<Stage> {
     },
     honest: () => (queue = queue.then(ask)),
     close: async () => {
-      client.destroy();
+      client?.destroy();
       await proxy.close();
       const late = await witness.close();
       if (late.length > 0) throw new Error(`behind its verdict there came: ${late.join('\n')}`);

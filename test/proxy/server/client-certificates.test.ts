@@ -193,7 +193,7 @@ for (const version of ['tls1_2', 'tls1_3'] as const) {
   });
 
   withOpenssl(`${version}: a certificate that has expired since is not believed for a session that it began`, async (t) => {
-    const brief = issue(ONE, 'brief', { until: 4 / 86_400 });
+    const brief = issue(ONE, 'brief', { until: 10 / 86_400 });
     const end = new X509Certificate(brief.certPem).validToDate.getTime();
     const plane = await startTlsPlane(t, { hosts: { ...HOSTS, 'report.test': asking(ONE, { verify: 'report' }) } });
     const dir = folder(t);
