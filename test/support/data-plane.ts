@@ -43,7 +43,7 @@ export function endpoint(port: number, more: Partial<Endpoint> = {}): Endpoint {
 
 export function cluster(name: string, more: Partial<Cluster> = {}): Cluster {
   const origin = { kind: 'Service', namespace: 'test', name };
-  return { name, protocol: 'HTTP/1.1', loadBalancer: { type: 'RoundRobin' }, connectTimeoutMs: 1000, origin, ...more };
+  return { name, protocol: 'HTTP/1.1', loadBalancer: { type: 'RoundRobin' }, connectTimeoutMs: 5_000, origin, ...more };
 }
 
 /** A route that forwards a path prefix to one cluster. */
