@@ -108,7 +108,7 @@ for (const secure of [false, true]) {
     t.is(plane.log[0]?.reason, 'UpstreamRemoteReset');
   });
 
-  for (const [timeouts, reason] of [[{ readIdleMs: 200 }, 'StreamIdleTimeout'], [{ requestMs: 1_000 }, 'DurationTimeout']] as const) {
+  for (const [timeouts, reason] of [[{ readIdleMs: 200 }, 'StreamIdleTimeout'], [{ requestMs: 3_000 }, 'DurationTimeout']] as const) {
     test(`${over}: an answer that stops is a reset, ${reason}`, async (t) => {
       const backend = await rawEndpoint((_request, socket) => void socket.write(CHUNKED));
       t.teardown(() => backend.close());
