@@ -80,7 +80,7 @@ export interface BodySource {
   readonly awaitsContinue: boolean;
   /** Tells the client to send it. */
   proceed(): void;
-  /** True while everybody waits for the client to send more. */
+  /** True while everybody waits for the client to send more; false while it waits to be told to. */
   readonly waiting: boolean;
   /** Begins delivery; called once. A body that has already failed calls `onAbort` at once. */
   start(sink: BodySink): void;

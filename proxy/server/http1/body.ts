@@ -55,12 +55,7 @@ export class Http1Body implements BodySource {
   }
 
   get waiting(): boolean {
-    return !this.complete && !this.#paused && (this.#sink !== undefined || this.#skipping);
-  }
-
-  /** The client is to send more of it, and was not told to wait. */
-  get awaited(): boolean {
-    return this.waiting && !this.#awaitsContinue;
+    return !this.complete && !this.#paused && !this.#awaitsContinue && (this.#sink !== undefined || this.#skipping);
   }
 
   /** True: bytes of it are here that nobody has looked at yet; they may be all of it. */

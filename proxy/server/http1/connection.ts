@@ -111,7 +111,7 @@ export class Http1Connection implements Connection, BodyHost, ResponseHost {
     }
     if (this.#stalled) {
       this.#stalled = false;
-      if (this.#body?.awaited === true) this.awaitBody();
+      if (this.#body?.waiting === true) this.awaitBody();
       else this.#context.deadlines.clear(this);
       if (this.#turnAwaited) setImmediate(parseLater, this);
     }

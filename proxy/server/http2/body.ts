@@ -67,7 +67,7 @@ export class Http2Body implements BodySource, Expiring {
   }
 
   get waiting(): boolean {
-    return !this.#over && this.#sink !== undefined && !this.#paused && this.#trailers === undefined;
+    return !this.#over && this.#sink !== undefined && !this.#paused && !this.#awaitsContinue && this.#trailers === undefined;
   }
 
   start(sink: BodySink): void {

@@ -7,7 +7,7 @@ import { rawEndpoint } from '../../support/endpoint-raw.ts';
 import { answer, crowd, forwardPlane, ok } from '../../support/forward-plane.ts';
 import type { AnswerWith } from '../../support/forward-plane.ts';
 import { nodeHttp2Endpoint } from '../../support/http2-node-endpoint.ts';
-import { FRAME, RawHttp2Client, requestFields } from '../../support/raw-http2.ts';
+import { FLAG, FRAME, RawHttp2Client, frame, requestFields } from '../../support/raw-http2.ts';
 import { RawClient, exchangeRaw, statusOf } from '../../support/raw-client.ts';
 import { field } from '../../support/strict-http1.ts';
 
@@ -348,6 +348,43 @@ test('who was told to send a body and sends nothing gives way too; who sends slo
   t.deepEqual(plane.log.map(({ reason }) => reason).filter((reason) => reason === 'DownstreamStalled').length, 1);
   for (const each of [silent!, slow!, client]) each.destroy();
 });
+
+for (const version of ['HTTP/1.1', 'HTTP/2'] as const) {
+  test(`who waits to be told to send a body does not stall, however long the endpoint takes for that (${version})`, async (t) => {
+    const app = await rawEndpoint((request, socket) => {
+      if (request.values('expect').length === 0) return void socket.write(answer(200, 'small'));
+      socket.once('data', () => socket.write(answer(200, 'taken')));
+      setTimeout(() => socket.write('HTTP/1.1 100 Continue\r\n\r\n'), 1_500);
+      return undefined;
+    });
+    const plane = await startDataPlane(simpleTable([app.endpoint], {}, { connectTimeoutMs: 5_000 }), { forwarding: { endpointRequests: 1, waitingRequests: 10 } });
+    t.teardown(async () => {
+      await plane.close();
+      await app.close();
+    });
+    const client = version === 'HTTP/2' ? await RawHttp2Client.connect(plane.port) : await RawClient.connect(plane.port);
+    t.teardown(() => client.destroy());
+    const told = async (): Promise<string> => {
+      if (client instanceof RawClient) {
+        client.write('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n');
+        await client.until(() => (client.received.includes('\r\n\r\n') ? true : undefined));
+        client.write('hello');
+        return client.until(() => /taken|Stalled/.exec(client.received.toString('latin1'))?.[0]);
+      }
+      client.write(client.headers(1, requestFields('POST', '/', 'a', [['expect', '100-continue'], ['content-length', '5']]), false));
+      await client.until(({ type, stream }) => type === FRAME.HEADERS && stream === 1);
+      client.write(frame(FRAME.DATA, FLAG.END_STREAM, 1, 'hello'));
+      const { payload } = await client.until(({ type, stream }) => type === FRAME.DATA && stream === 1);
+      return payload.toString();
+    };
+    const answered = told();
+    await until(() => app.requests.length === 1, 'the place is taken');
+    const { message, client: other } = await exchangeRaw(plane.port, GET);
+    t.is(await answered, 'taken');
+    t.is(message.body.toString(), 'small');
+    other.destroy();
+  });
+}
 
 test('beside an endpoint that refuses, whoever finds the others full waits for them, and is not refused with it', async (t) => {
   const slow = patient();
