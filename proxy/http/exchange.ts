@@ -119,6 +119,12 @@ export interface ResponseWriter {
   readonly room: number;
 }
 
+/** A connection that requests share; which one it is tells whose they are. */
+export interface SharedConnection {
+  /** What its client has sent waits here for its turn: bodies that seem to be late, and room for answers, may be in it. */
+  readonly unheard: boolean;
+}
+
 /** A request to change the protocol of the connection (RFC 9110 §7.8). Not taken, it is answered like any other request. */
 export interface UpgradeRequest {
   /** Lower-case, one of those that are served: `websocket`. */
@@ -156,8 +162,8 @@ export interface Exchange {
   readonly response: ResponseWriter;
   /** Set if the client asks for another protocol. */
   readonly upgrade: UpgradeRequest | undefined;
-  /** The client's connection, where it may have more than one request under way; it is compared and nothing else. */
-  readonly shared: object | undefined;
+  /** The client's connection, where it may have more than one request under way. */
+  readonly shared: SharedConnection | undefined;
   /** `performance.now()` at the head's end. */
   readonly startedAt: number;
   virtualHost: VirtualHost | undefined;

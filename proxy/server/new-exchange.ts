@@ -1,10 +1,10 @@
 // The exchange of a request that a codec has understood, before anybody has looked at it.
-import type { Exchange, Request, ResponseWriter, UpgradeRequest } from '../http/exchange.ts';
+import type { Exchange, Request, ResponseWriter, SharedConnection, UpgradeRequest } from '../http/exchange.ts';
 import { clientOf, requestId } from '../http/forwarded.ts';
 import type { Peer } from './peer.ts';
 
 /** `shared`: the connection, where it may have more than one request under way. */
-export function newExchange(peer: Peer, request: Request, response: ResponseWriter, upgrade: UpgradeRequest | undefined, shared?: object): Exchange {
+export function newExchange(peer: Peer, request: Request, response: ResponseWriter, upgrade: UpgradeRequest | undefined, shared?: SharedConnection): Exchange {
   const client = clientOf(peer.client, request.headers, peer.trust);
   return {
     id: requestId(request.headers, client),

@@ -307,6 +307,10 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     };
   }
 
+  get unheard(): boolean {
+    return this.#exchange.shared?.unheard === true;
+  }
+
   giveWay(): void {
     this.#try?.abort('cancelled');
     this.#fail(STALLED);

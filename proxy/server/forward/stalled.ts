@@ -7,6 +7,8 @@ import type { BodySource } from '../../http/exchange.ts';
 const MOST_MS = 1_000;
 
 export interface Stalling {
+  /** What its client does is not known just now: it has sent something that was not looked at. */
+  readonly unheard: boolean;
   /** Ends the request, and with it frees its place. */
   giveWay(): void;
 }
@@ -55,7 +57,13 @@ export class Stalled {
   }
 
   #longestTaker(now: number): Stalling | undefined {
-    for (const [one, since] of this.#takers) return now - since < MOST_MS ? undefined : one;
+    for (const [one, since] of this.#takers) {
+      if (now - since < MOST_MS) return undefined;
+      if (!one.unheard) return one;
+      // It has its time from when it is heard.
+      this.#takers.delete(one);
+      this.#takers.set(one, now);
+    }
     return undefined;
   }
 
@@ -63,7 +71,7 @@ export class Stalled {
   #anyUpload(now: number): Stalling | undefined {
     for (const [one, upload] of this.#uploads) {
       const { body } = upload;
-      if (!body.waiting || body.bytes !== upload.bytes || upload.since === 0) {
+      if (one.unheard || !body.waiting || body.bytes !== upload.bytes || upload.since === 0) {
         upload.bytes = body.bytes;
         upload.since = now;
       } else if (now - upload.since >= MOST_MS) {

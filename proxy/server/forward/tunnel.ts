@@ -72,6 +72,8 @@ export interface TunnelHost {
 }
 
 export class Tunnel implements TunnelEvents, Stalling {
+  /** It has its connection for itself, and hears it at once. */
+  readonly unheard = false;
   readonly #exchange: Exchange;
   readonly #active: ActiveCluster;
   readonly #request: UpstreamRequest;

@@ -2,7 +2,7 @@
 // the stream or the connection; so does what costs the client little and us much, if it does that too often. A client that
 // does not read what it is sent is not read from.
 import type { Socket } from 'node:net';
-import type { ProxyError, RawHeaders } from '../../http/exchange.ts';
+import type { ProxyError, RawHeaders, SharedConnection } from '../../http/exchange.ts';
 import { CODE, DEFAULT_WINDOW, FLAG, FRAME, MAX_FRAME_BYTES, SETTING, SETTINGS_ACK, frame, goawayFrame, settingsFrame } from '../../http2/frames.ts';
 import { ReceiveWindow } from '../../http2/receive-window.ts';
 import { Http2Receiver, Http2Violation } from '../../http2/receiver.ts';
@@ -31,7 +31,7 @@ const LINGER_MS = 1_000;
 /** One for all connections: what is needed of a head is taken at once. */
 const head = new Http2RequestHead();
 
-export class Http2Connection implements Connection, StreamLine, ReceiverEvents, Expiring {
+export class Http2Connection implements Connection, SharedConnection, StreamLine, ReceiverEvents, Expiring {
   readonly context: ServerContext;
   readonly outlet: Http2Outlet;
   deadlineAt = 0;
@@ -86,6 +86,10 @@ export class Http2Connection implements Connection, StreamLine, ReceiverEvents, 
     this.#writer.number(FRAME.WINDOW_UPDATE, 0, windowBytes - DEFAULT_WINDOW);
     socket.resume();
     if (early !== undefined) this.#read(early);
+  }
+
+  get unheard(): boolean {
+    return this.#turn.waits && !this.outlet.deaf;
   }
 
   drain(idleMs: number): void {

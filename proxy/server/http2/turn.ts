@@ -72,6 +72,11 @@ export class ReadTurn {
     this.#mayRead = mayRead;
   }
 
+  /** Something that was sent is here and was not looked at. */
+  get waits(): boolean {
+    return this.#rest !== undefined;
+  }
+
   /** A head is served. True: enough for now. */
   served(fieldBytes: number): boolean {
     round.begin();

@@ -10,7 +10,7 @@ performance.now = () => clock;
 
 /** `gone`: the names of those who have given way, in their order. */
 function requests(gone: string[]): (name: string) => Stalling {
-  return (name) => ({ giveWay: () => gone.push(name) });
+  return (name) => ({ unheard: false, giveWay: () => gone.push(name) });
 }
 
 test('a client that is said again to take nothing has taken nothing since it was said first', (t) => {
@@ -46,6 +46,27 @@ test('a client that has taken something in between begins anew, behind the other
   t.true(stalled.makeRoom());
   t.true(stalled.makeRoom());
   t.deepEqual(gone, ['second', 'first']);
+});
+
+test('a client of which something waits to be heard has its time from when it is', (t) => {
+  const gone: string[] = [];
+  const taker = { unheard: true, giveWay: () => gone.push('taker') };
+  const upload = { unheard: true, giveWay: () => gone.push('upload') };
+  const stalled = new Stalled();
+  stalled.add(taker);
+  stalled.uploads(upload, { waiting: true, bytes: 1 } as BodySource);
+  for (let look = 0; look < 3; look++) {
+    t.false(stalled.makeRoom());
+    clock += 1_000;
+  }
+  t.false(stalled.makeRoom());
+  taker.unheard = upload.unheard = false;
+  clock += 999;
+  t.false(stalled.makeRoom());
+  clock += 1;
+  t.true(stalled.makeRoom());
+  t.true(stalled.makeRoom());
+  t.deepEqual(gone, ['taker', 'upload']);
 });
 
 test('an upload that moves keeps its place', (t) => {

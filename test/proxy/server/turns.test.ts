@@ -88,6 +88,31 @@ for (const secure of [false, true]) {
   });
 }
 
+for (const what of ['an upload', 'an answer'] as const) {
+  test.serial(`a client is not taken for one that stalls while the rest of ${what} is up to what waits for its turn`, async (t) => {
+    const big = 'x'.repeat(200_000);
+    const backend = await startBackend(t, 'web', (request, response) => void buffer(request).then(() => response.end(request.url === '/app/big' ? big : 'small')));
+    const proxy = await startDataPlane({ ...simpleTable([endpoint(backend)], {}, { connectTimeoutMs: 20_000 }), virtualHosts: { 'http/*': virtualHost('*', [route('/app', 'test/web:80')]) } }, { forwarding: { endpointRequests: 1 } });
+    t.teardown(() => proxy.close());
+    const [one, another, ...many] = await Promise.all(Array.from({ length: 22 }, () => greeted(t, proxy.port)));
+    // With so much to do between two turns it is seconds until each of them has had all that it needs.
+    let slow = true;
+    const work = (): void => {
+      for (const until = performance.now() + 25; performance.now() < until; );
+      if (slow) setImmediate(work);
+    };
+    t.teardown(() => (slow = false));
+    for (const client of many) askAll(client);
+    const others = Array.from({ length: 90 }, (_, i) => one!.headers(i * 2 + 3, requestFields('GET', '/other'), true));
+    if (what === 'an upload') one!.write(one!.headers(1, requestFields('POST', '/app'), false), ...others, frame(FRAME.DATA, FLAG.END_STREAM, 1, 'all of it'));
+    else one!.write(one!.headers(1, requestFields('GET', '/app/big'), true), ...others, windowUpdate(0, 1_000_000), windowUpdate(1, 1_000_000));
+    another!.write(another!.headers(1, requestFields('GET', '/app'), true));
+    work();
+    for (const client of [one!, another!]) await client.until(({ type, stream, flags }) => type === FRAME.DATA && stream === 1 && (flags & FLAG.END_STREAM) !== 0, 30_000);
+    t.deepEqual(proxy.log.filter(({ exchange }) => exchange.cluster !== undefined).map(({ status, reason }) => [status, reason]), [[200, ''], [200, '']]);
+  });
+}
+
 test('a client that lets answers lie while its requests wait is served when it reads again', async (t) => {
   const big = Buffer.alloc(200_000, 'x');
   const asked: string[] = [];
