@@ -54,6 +54,8 @@ export class Http2Connection implements Connection, SharedConnection, StreamLine
   /** When the last stream ended, or a block of fields began. */
   #since = performance.now();
   #withinBlock = false;
+  /** Its last stream is told as soon as all that waits was read. */
+  #leaves = false;
   /** Nothing is read any more. */
   #over = false;
 
@@ -100,8 +102,10 @@ export class Http2Connection implements Connection, SharedConnection, StreamLine
     this.#socket.destroy();
   }
 
+  /** What waits for its turn was on its way before, and is served; so is what came while the socket was paused, which is read next. */
   #leave(): void {
-    if (!this.#over && this.#farewell.say(this.#lastId)) this.#endIfOver();
+    this.#leaves = this.unheard;
+    if (!this.#over && !this.#leaves && this.#farewell.say(this.#lastId)) this.#endIfOver();
   }
 
   onDeadline(): void {
@@ -138,6 +142,7 @@ export class Http2Connection implements Connection, SharedConnection, StreamLine
     }
     if (this.outlet.stopReading()) this.context.deadlines.set(this, this.context.limits.writeStallMs);
     this.#turn.over(rest);
+    if (this.#leaves && rest === undefined) setImmediate(() => this.#leave());
   }
 
   /** The rest of a block of fields, or the next stream. */
