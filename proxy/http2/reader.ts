@@ -1,7 +1,7 @@
 // Cuts what arrives on an HTTP/2 connection into frames (RFC 9113 §4.1), out of whatever pieces it comes in. Nothing is
 // copied but a frame that comes in several pieces. Heads of frames are given back here, payloads by whoever gets them.
 import { giveBackFraming, lend, putBack, takeRoom } from '../net/read-blocks.ts';
-import { FRAME_HEAD_BYTES, MAX_FRAME_BYTES } from './frames.ts';
+import { FRAME, FRAME_HEAD_BYTES, MAX_FRAME_BYTES } from './frames.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -19,7 +19,7 @@ export class FrameReader {
     this.#onFrame = onFrame;
   }
 
-  /** Whoever takes a frame wants no further one: `push` returns behind it. */
+  /** Whoever takes a frame wants no further head: `push` returns before the next one. What else there is up to there belongs to those that were taken. */
   stop(): void {
     this.#stopped = true;
   }
@@ -32,7 +32,8 @@ export class FrameReader {
       at = this.#complete(chunk);
       if (at < 0 || this.#have > 0) return at;
     }
-    while (!this.#stopped && chunk.length - at >= FRAME_HEAD_BYTES) {
+    while (chunk.length - at >= FRAME_HEAD_BYTES) {
+      if (this.#stopped && chunk[at + 3] === FRAME.HEADERS) return at;
       const length = lengthAt(chunk, at);
       if (length > MAX_FRAME_BYTES) return -1;
       const end = at + FRAME_HEAD_BYTES + length;
@@ -40,7 +41,6 @@ export class FrameReader {
       this.#give(chunk, at, end);
       at = end;
     }
-    if (this.#stopped) return at;
     if (at < chunk.length) this.#keep(chunk, at);
     return chunk.length;
   }

@@ -78,7 +78,7 @@ export class Http2Receiver {
     return this.#decoder.bytes;
   }
 
-  /** Within an event: no further one for now, `push` returns. */
+  /** Within an event: no further head for now, `push` returns before it. */
   stop(): void {
     this.#reader.stop();
   }

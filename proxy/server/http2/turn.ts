@@ -1,6 +1,6 @@
 // How much of what clients of HTTP/2 send is served until the event loop comes round: heads cost the most, and packets full of
-// them would hold it for as long as all of them take. Every read has its first head served; what is behind it waits for its
-// turn when the connection has had its share or the round its time, and of who waits no more is read meanwhile.
+// them would hold it for as long as all of them take. Every read has its first head served, with what belongs to it; the next head,
+// and all behind it, waits for its turn when the connection has had its share or the round its time, and of who waits no more is read meanwhile.
 import type { Socket } from 'node:net';
 
 /** For the heads of all connections together. */

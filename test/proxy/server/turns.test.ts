@@ -64,6 +64,19 @@ for (const version of ['1.1', '2']) {
   });
 }
 
+test('sixty clients with a hundred requests in one packet each do not all have a turn before the body of one that came with its head', async (t) => {
+  const backend = await startBackend(t, 'web', (request, response) => void buffer(request).then(() => response.end()));
+  const proxy = await startDataPlane({ ...simpleTable([endpoint(backend)]), virtualHosts: { 'http/*': virtualHost('*', [route('/one', 'test/web:80')]) } });
+  t.teardown(() => proxy.close());
+  const [one, ...many] = await Promise.all(Array.from({ length: 61 }, () => greeted(t, proxy.port)));
+  await settled();
+  for (const client of many) askAll(client);
+  one!.write(one!.headers(1, requestFields('POST', '/one'), false), frame(FRAME.DATA, FLAG.END_STREAM, 1, 'body'));
+  await Promise.all(many.map(answered));
+  const before = proxy.log.findIndex(({ exchange }) => exchange.request.path === '/one');
+  t.true(before >= 0 && before < (many.length * HEADS) / 10, `${before} of ${many.length * HEADS} requests went before it`);
+});
+
 for (const secure of [false, true]) {
   test(`what waits for its turn is served whole, with its body (${secure ? 'TLS' : 'clear text'})`, async (t) => {
     const backend = await startBackend(t, 'web', (request, response) => void buffer(request).then((body) => response.end(sha256(body))));
