@@ -25,6 +25,11 @@ export class Stalled {
   readonly #takers = new Map<Stalling, number>();
   readonly #uploads = new Map<Stalling, Upload>();
 
+  /** Requests that wait for their clients, or may do so: every upload counts. */
+  get size(): number {
+    return this.#takers.size + this.#uploads.size;
+  }
+
   /** Its client takes nothing, as of now. It may be said again, for what is still on its way: it stays where it stands. */
   add(one: Stalling): void {
     if (!this.#takers.has(one)) this.#takers.set(one, performance.now());

@@ -1,7 +1,7 @@
 // The bounded queue before a cluster: where requests wait while every endpoint has as many as it may. Clients take turns, so that
 // one with a hundred requests that wait is served as one with a single one; of one client, first come, first served. Who waits
-// too long, or finds the room full of clients with no more in it, is answered 503. While anybody waits and no place is free, clients that take nothing of
-// their answers lose theirs.
+// too long, or finds the room full of clients with no more in it, is answered 503. While anybody waits, clients that take nothing of
+// their answers lose their places, until they have no more of them than are free.
 import type { Balancer } from '../../balance/balancer.ts';
 import type { Sharer } from './shares.ts';
 import type { Stalled } from './stalled.ts';
@@ -67,9 +67,12 @@ export class WaitingRoom {
     return true;
   }
 
-  /** A place that becomes free is mostly taken at once, through `onRoom`; else by the first whom it is for: a look later the next client would have stalled as well. */
+  /**
+   * A place that becomes free is mostly taken at once, through `onRoom`; else by the first whom it is for: a look later the next client would have stalled as well.
+   * That one is free is not enough: it is for nobody who has as many already, and those that stall could leave it at that for ever.
+   */
   #makeRoom(most: number): void {
-    for (let left = most; left > 0 && this.#waiting.size > 0 && this.#balancer.free <= 0 && this.#stalled.makeRoom(); left--) this.#callNext(this.#clients.size);
+    for (let left = most; left > 0 && this.#waiting.size > 0 && this.#balancer.free < this.#stalled.size && this.#stalled.makeRoom(); left--) this.#callNext(this.#clients.size);
     if (this.#waiting.size > 0 && this.#timer === undefined) this.#timer = setTimeout(() => this.#look(), LOOK_MS).unref();
   }
 

@@ -304,6 +304,23 @@ for (const leaves of ['terminates', 'has left'] as const) {
   });
 }
 
+test('who has a place and wants another one is not kept from it by clients that stall and leave a single one free', async (t) => {
+  const app: AnswerWith = (request) => {
+    if (request.startLine.includes('/events')) return 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n';
+    return answer(200, request.startLine.includes('/large') ? 'x'.repeat(3_000_000) : 'small');
+  };
+  const plane = await forwardPlane(t, [app], { forwarding: { endpointRequests: 4, waitingRequests: 100 }, cluster: { connectTimeoutMs: 5_000 } });
+  const [client, ...deaf] = await Promise.all(Array.from({ length: 3 }, () => RawHttp2Client.connect(plane.port)));
+  t.teardown(() => [client!, ...deaf].forEach((each) => each.destroy()));
+  client!.write(client!.headers(1, requestFields('GET', '/events'), true));
+  await client!.until(({ type, stream }) => type === FRAME.DATA && stream === 1);
+  for (const each of deaf) each.write(...Array.from({ length: 4 }, (_, nth) => each.headers(nth * 2 + 1, requestFields('GET', '/large'), true)));
+  await until(() => plane.counts()[0] === 4, 'all places are taken');
+  client!.write(client!.headers(3, requestFields('GET', '/small'), true));
+  const { payload } = await client!.until(({ type, stream }) => type === FRAME.DATA && stream === 3, 8_000);
+  t.is(payload.toString(), 'small');
+});
+
 test('clients take turns in waiting, and none fills the room for the others', async (t) => {
   const held: { readonly path: string; readonly socket: net.Socket }[] = [];
   const slow: AnswerWith = (request, socket) => void held.push({ path: request.startLine.split(' ')[1] ?? '', socket });
