@@ -72,7 +72,7 @@ export class Http2Connection implements Connection, SharedConnection, StreamLine
       this.#awaitNext();
       this.#turn.resume();
     });
-    this.#turn = new ReadTurn(socket, (rest) => this.#read(rest), () => !this.outlet.deaf);
+    this.#turn = new ReadTurn(socket, (rest) => this.#read(rest), () => !this.outlet.deaf && !socket.destroyed);
     this.#writer = this.outlet.writer;
     this.#farewell = new Farewell(this.#writer, limits.keepAliveRequests, () => this.#leave());
     // Of a head in HTTP/2 four fields are what the request line is in HTTP/1.1.

@@ -132,6 +132,19 @@ test.serial('a drain serves what a client had sent before it, though its turn co
   t.deepEqual(refused.filter((count) => count > 0), []);
 });
 
+test('nothing more is begun of what waits for its turn when its connection is cut', async (t) => {
+  const backend = await startBackend(t, 'web');
+  const proxy = await startDataPlane(simpleTable([endpoint(backend)]));
+  const many = await Promise.all(Array.from({ length: 30 }, () => greeted(t, proxy.port)));
+  for (const client of many) askAll(client);
+  while (proxy.log.length === 0) await pause(1);
+  const cutAt = performance.now();
+  await proxy.close();
+  while (!many.every(({ closed }) => closed)) await pause(1);
+  t.true(proxy.log.length < many.length * HEADS, 'some waited');
+  t.is(proxy.log.filter(({ exchange }) => exchange.startedAt > cutAt).length, 0);
+});
+
 test('a client that lets answers lie while its requests wait is served when it reads again', async (t) => {
   const big = Buffer.alloc(200_000, 'x');
   const asked: string[] = [];
