@@ -244,6 +244,7 @@ const UNUSED_RESPONSE: ResponseWriter = {
   started: false,
   bytes: 0,
   room: 0,
+  shut: false,
 };
 
 /** As the server makes one, from the head that came to the exchange that is matched. */

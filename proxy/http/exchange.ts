@@ -117,6 +117,8 @@ export interface ResponseWriter {
   readonly bytes: number;
   /** Body bytes that the client takes now, as far as its protocol says. */
   readonly room: number;
+  /** The client says that it takes none now. False says nothing: what it takes may be in the system's buffers. */
+  readonly shut: boolean;
 }
 
 /** A connection that requests share; which one it is tells whose they are. */

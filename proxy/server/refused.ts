@@ -17,6 +17,7 @@ const WRITTEN: ResponseWriter = {
   started: true,
   bytes: 0,
   room: 0,
+  shut: false,
 };
 
 /** Methods that are served, for 405 and `OPTIONS *`. */

@@ -22,7 +22,7 @@ export function exchange(options: ExchangeOptions): Exchange {
     id: 'r-1',
     client: { address: '192.0.2.1', port: 5000, peerAddress: '192.0.2.1', trusted: false, scheme: 'http', localPort: 80 },
     request: { version: '1.1', method, authority: hostname, hostname, target, path, otherPaths: [], query: '', headers: [...headers], body: undefined },
-    response: { inform() {}, head() {}, data: () => true, end() {}, abort() {}, onDrain: undefined, onClose: undefined, started: true, bytes: 0, room: 0 },
+    response: { inform() {}, head() {}, data: () => true, end() {}, abort() {}, onDrain: undefined, onClose: undefined, started: true, bytes: 0, room: 0, shut: false },
     upgrade: undefined,
     shared: undefined,
     startedAt: 0,

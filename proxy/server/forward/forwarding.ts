@@ -307,8 +307,8 @@ export class Forwarding implements TryOwner, Waiter, Stalling, HeldBodyEvents {
     };
   }
 
-  get unheard(): boolean {
-    return this.#exchange.shared?.unheard === true;
+  get exchange(): Exchange {
+    return this.#exchange;
   }
 
   giveWay(): void {

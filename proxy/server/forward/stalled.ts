@@ -1,14 +1,18 @@
 // Requests of one cluster that wait for nobody but their clients, who take nothing of the answer or send nothing of the body.
 // Each holds a place at its endpoint, and a few clients with many streams can hold all of them; so when others wait for a
 // place, who has done nothing for longest gives way.
-import type { BodySource } from '../../http/exchange.ts';
+import type { BodySource, Exchange } from '../../http/exchange.ts';
 
-/** How long a client may do nothing while others wait for its place. */
+/** How long a client may send nothing, or say that it takes nothing, while others wait for its place. */
 const MOST_MS = 1_000;
+/**
+ * The same where it says nothing and only its connection takes no more: the system tells when a good part of its buffers is free again, and they
+ * may have megabytes. Less than others wait (`Cluster.connectTimeoutMs`, by default).
+ */
+const MOST_UNSAID_MS = 3_000;
 
 export interface Stalling {
-  /** What its client does is not known just now: it has sent something that was not looked at. */
-  readonly unheard: boolean;
+  readonly exchange: Pick<Exchange, 'shared'> & { readonly response: Pick<Exchange['response'], 'shut'> };
   /** Ends the request, and with it frees its place. */
   giveWay(): void;
 }
@@ -64,10 +68,13 @@ export class Stalled {
   #longestTaker(now: number): Stalling | undefined {
     for (const [one, since] of this.#takers) {
       if (now - since < MOST_MS) return undefined;
-      if (!one.unheard) return one;
-      // It has its time from when it is heard.
-      this.#takers.delete(one);
-      this.#takers.set(one, now);
+      if (isUnheard(one)) {
+        // It has its time from when it is heard.
+        this.#takers.delete(one);
+        this.#takers.set(one, now);
+      } else if (one.exchange.response.shut || now - since >= MOST_UNSAID_MS) {
+        return one;
+      }
     }
     return undefined;
   }
@@ -76,7 +83,7 @@ export class Stalled {
   #anyUpload(now: number): Stalling | undefined {
     for (const [one, upload] of this.#uploads) {
       const { body } = upload;
-      if (one.unheard || !body.waiting || body.bytes !== upload.bytes || upload.since === 0) {
+      if (isUnheard(one) || !body.waiting || body.bytes !== upload.bytes || upload.since === 0) {
         upload.bytes = body.bytes;
         upload.since = now;
       } else if (now - upload.since >= MOST_MS) {
@@ -85,4 +92,9 @@ export class Stalled {
     }
     return undefined;
   }
+}
+
+/** What its client does is not known just now: it has sent something that was not looked at. */
+function isUnheard({ exchange }: Stalling): boolean {
+  return exchange.shared?.unheard === true;
 }

@@ -72,9 +72,7 @@ export interface TunnelHost {
 }
 
 export class Tunnel implements TunnelEvents, Stalling {
-  /** It has its connection for itself, and hears it at once. */
-  readonly unheard = false;
-  readonly #exchange: Exchange;
+  readonly exchange: Exchange;
   readonly #active: ActiveCluster;
   readonly #request: UpstreamRequest;
   readonly #host: TunnelHost;
@@ -87,7 +85,7 @@ export class Tunnel implements TunnelEvents, Stalling {
   #leaving = false;
 
   constructor(exchange: Exchange, upgrade: UpgradeRequest, active: ActiveCluster, first: Try, request: UpstreamRequest, host: TunnelHost) {
-    this.#exchange = exchange;
+    this.exchange = exchange;
     this.#active = active;
     this.#request = request;
     this.#try = first;
@@ -113,7 +111,7 @@ export class Tunnel implements TunnelEvents, Stalling {
 
   onHead(status: number, rawHeaders: RawHeaders, switched: boolean): RawHeaders | undefined {
     this.#try.answered(status);
-    this.#exchange.status = status;
+    this.exchange.status = status;
     return this.#host.head(this.#try, switched ? rawHeaders : responseFields(rawHeaders));
   }
 
@@ -130,14 +128,14 @@ export class Tunnel implements TunnelEvents, Stalling {
   }
 
   onClose(bytesIn: number, bytesOut: number, error: ProxyError | undefined): void {
-    if (error !== undefined) this.#exchange.reason = error.reason;
+    if (error !== undefined) this.exchange.reason = error.reason;
     this.#try.settle('success');
     this.#end(bytesIn, bytesOut);
   }
 
   onError(error: ProxyError, early: Buffer): void {
     this.#early = early;
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
     this.#try.failed(error);
     this.#try.settle(outcomeOf(error));
     const next = this.#host.next(this.#try, error);

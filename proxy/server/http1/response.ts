@@ -40,6 +40,7 @@ export class Http1Response implements ResponseWriter {
   started = false;
   bytes = 0;
   readonly room = Infinity;
+  readonly shut = false;
   /** True once `end` or `abort` was called. */
   ended = false;
   readonly #host: ResponseHost;

@@ -53,6 +53,11 @@ export class Http2Outlet implements WriterHost {
     return this.blocked || this.writer.waiting >= this.#most ? 0 : this.#window;
   }
 
+  /** The client lets no stream send. */
+  get shut(): boolean {
+    return this.#window <= 0;
+  }
+
   /** The client's socket takes nothing now. */
   get blocked(): boolean {
     return !takesMore(this.#socket);

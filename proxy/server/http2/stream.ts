@@ -101,6 +101,10 @@ export class Http2Stream implements ResponseWriter, BodyStream, Sender, Expiring
     return Math.max(0, Math.min(this.#sendWindow, this.#line.outlet.room));
   }
 
+  get shut(): boolean {
+    return this.#sendWindow <= 0 || this.#line.outlet.shut;
+  }
+
   inform(status: number, headers: RawHeaders): void {
     if (!this.started && !this.#ended) this.#line.outlet.writer.fields(this.id, status, headers, NO_FIELDS, false);
   }

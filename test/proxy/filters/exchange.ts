@@ -8,7 +8,7 @@ export function exchange(client: Partial<Client> = {}, request: Partial<Request>
     id: 'id-1',
     client: seen,
     request: asked,
-    response: { inform: nothing, head: nothing, data: () => true, end: nothing, abort: nothing, onDrain: undefined, onClose: undefined, started: false, bytes: 0, room: 0 },
+    response: { inform: nothing, head: nothing, data: () => true, end: nothing, abort: nothing, onDrain: undefined, onClose: undefined, started: false, bytes: 0, room: 0, shut: false },
     upgrade: undefined,
     shared: undefined,
     startedAt: 0,

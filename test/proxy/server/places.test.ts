@@ -251,7 +251,7 @@ test('who gets a place at once, because a stalled client gives way, is not told 
   stalled.socket.pause();
   stalled.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
   await until(() => plane.counts()[0] === 1, 'the place is taken');
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await new Promise((resolve) => setTimeout(resolve, 3_500));
   const { message, client } = await exchangeRaw(plane.port, GET);
   t.is(message.body.toString(), 'slow');
   client.destroy();

@@ -10,7 +10,12 @@ performance.now = () => clock;
 
 /** `gone`: the names of those who have given way, in their order. */
 function requests(gone: string[]): (name: string) => Stalling {
-  return (name) => ({ unheard: false, giveWay: () => gone.push(name) });
+  return (name) => ({ exchange: said(), giveWay: () => gone.push(name) });
+}
+
+/** Of a client that has said itself that it takes nothing. */
+function said(shared?: { unheard: boolean }): Stalling['exchange'] {
+  return { shared, response: { shut: true } };
 }
 
 test('a client that is said again to take nothing has taken nothing since it was said first', (t) => {
@@ -50,8 +55,9 @@ test('a client that has taken something in between begins anew, behind the other
 
 test('a client of which something waits to be heard has its time from when it is', (t) => {
   const gone: string[] = [];
-  const taker = { unheard: true, giveWay: () => gone.push('taker') };
-  const upload = { unheard: true, giveWay: () => gone.push('upload') };
+  const shared = { unheard: true };
+  const taker = { exchange: said(shared), giveWay: () => gone.push('taker') };
+  const upload = { exchange: said(shared), giveWay: () => gone.push('upload') };
   const stalled = new Stalled();
   stalled.add(taker);
   stalled.uploads(upload, { waiting: true, bytes: 1 } as BodySource);
@@ -60,13 +66,30 @@ test('a client of which something waits to be heard has its time from when it is
     clock += 1_000;
   }
   t.false(stalled.makeRoom());
-  taker.unheard = upload.unheard = false;
+  shared.unheard = false;
   clock += 999;
   t.false(stalled.makeRoom());
   clock += 1;
   t.true(stalled.makeRoom());
   t.true(stalled.makeRoom());
   t.deepEqual(gone, ['taker', 'upload']);
+});
+
+test('a client that says nothing, and whose connection takes no more, has three seconds', (t) => {
+  const gone: string[] = [];
+  const silent = { exchange: { shared: undefined, response: { shut: false } }, giveWay: () => gone.push('silent') };
+  const stalled = new Stalled();
+  stalled.add(silent);
+  clock += 500;
+  stalled.add(requests(gone)('shut'));
+  clock += 1_000;
+  t.true(stalled.makeRoom());
+  t.deepEqual(gone, ['shut'], 'who said it does not wait behind who did not');
+  clock += 1_499;
+  t.false(stalled.makeRoom());
+  clock += 1;
+  t.true(stalled.makeRoom());
+  t.deepEqual(gone, ['shut', 'silent']);
 });
 
 test('an upload that moves keeps its place', (t) => {

@@ -10,7 +10,7 @@ test('places that stalled clients give up are taken at once, by whomever of all 
   const stalled = new Stalled();
   for (let nth = 0; nth < 4; nth++) {
     stalled.add({
-      unheard: false,
+      exchange: { shared: undefined, response: { shut: true } },
       giveWay: () => {
         balancer.free++;
         balancer.onRoom?.();
