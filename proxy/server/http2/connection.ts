@@ -364,13 +364,13 @@ export class Http2Connection implements Connection, SharedConnection, StreamLine
     if (this.#farewell.said && this.#streams.size === 0) this.#end();
   }
 
-  /** What was written last is still sent if the client reads it. */
+  /** What was written last is still sent if the client reads it; its own end is to be seen, though the socket may be paused. */
   #end(): void {
     if (this.#over) return;
     this.#over = true;
     this.#writer.flush();
     endAndLinger(this.#socket, this, this.context, LINGER_MS);
-    if (this.outlet.deaf) this.#socket.resume();
+    this.#socket.resume();
   }
 
   #closed(): void {
