@@ -2,9 +2,12 @@
 // objects are called goes in as fields or as text that pino escapes; keys and certificates never do.
 import { pino } from 'pino';
 import type { Logger, LoggerOptions } from 'pino';
+import sonic from 'sonic-boom';
 import type { LogLevel } from './settings.ts';
 
 const STANDARD_ERROR = 2;
+/** What may wait for standard error, in bytes. */
+const MAX_WAITING = 1024 * 1024;
 
 export interface Log extends Logger {
   /** Hands all lines to the system; for the last moment of the process. */
@@ -13,7 +16,10 @@ export interface Log extends Logger {
 
 /** Lines such as `{"level":"info","time":"2026-…Z","msg":"…"}`. */
 export function createLog(level: LogLevel): Log {
-  const destination = pino.destination({ dest: STANDARD_ERROR, sync: false });
+  const destination = new sonic.SonicBoom({ fd: STANDARD_ERROR, maxLength: MAX_WAITING });
+  // A full disk, or a terminal that is gone: what waits is tried again with the next line, until it is too much. If nobody listened, the error would
+  // be thrown, whoever catches it would log it, and so on for ever.
+  destination.on('error', () => undefined);
   const finish = (): void => {
     try {
       destination.flushSync();

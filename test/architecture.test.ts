@@ -47,7 +47,7 @@ const PARTS: readonly Part[] = [
   { files: 'controller/explain.ts', may: ['proxy/table/', 'proxy/http/', 'proxy/match/', 'proxy/filters/', 'proxy/balance/', 'proxy/server/forward/plan.ts', 'proxy/server/http1/request.ts', 'proxy/server/limits.ts', 'proxy/server/misdirected.ts', 'proxy/server/reply.ts', 'controller/report.ts', 'node:net'] },
   { files: 'controller/settings.ts', may: ['proxy/table/'] },
   // Shells around the pure parts: they may put anything of the controller together, and start workers by path alone.
-  { files: 'controller/', may: ['proxy/table/', 'certs/', 'controller/', 'package.json', 'commander', 'pino', 'node:*'] },
+  { files: 'controller/', may: ['proxy/table/', 'certs/', 'controller/', 'package.json', 'commander', 'pino', 'sonic-boom', 'node:*'] },
 ];
 
 /** Rules about what stands in a file, strings and comments aside. `but`: the places where it is allowed. */

@@ -12,7 +12,7 @@ import { startBackend } from '../support/fairlead-backend.ts';
 import { startDns } from '../support/fairlead-dns.ts';
 import { eventually, get } from '../support/fairlead-http.ts';
 import { documents, endpoints, ingress, service } from '../support/fairlead-manifests.ts';
-import { runCli, startFairlead, temporaryFolder } from '../support/fairlead-run.ts';
+import { childrenOf, runCli, startFairlead, temporaryFolder } from '../support/fairlead-run.ts';
 
 test('a folder of manifests becomes live traffic, and an edit is live at once', async (t) => {
   const one = await startBackend(t, 'one');
@@ -106,7 +106,7 @@ test('a killed worker is replaced and the counters of before are kept', async (t
   const requests = async (): Promise<number> => Number(/fairlead_requests_total\{[^}]*\} (\d+)/.exec((await get(fairlead.admin, '/metrics')).body)?.[1] ?? 0);
   for (let i = 0; i < 20; i++) await get(fairlead.http, '/', { host: 'shop.example.com' });
   t.is(await requests(), 20);
-  const [worker] = await childrenOf(fairlead.child.pid ?? 0);
+  const [worker] = childrenOf(fairlead.child.pid);
   process.kill(worker ?? 0, 'SIGKILL');
   await eventually('the log tells of it', () => fairlead.log.some((line) => String(line['msg']).includes('ended and is replaced: signal SIGKILL')));
   await eventually('both serve again', async () => !(await get(fairlead.admin, '/metrics')).body.match(/fairlead_worker_version_lag\{worker="\d"\} [^0]/));
@@ -191,8 +191,3 @@ test('a port that is taken is one clear line', async (t) => {
   const admin = await runCli(['run', '--manifests', dir, '--bind', '127.0.0.1', '--http-port', '0', '--https-port', '0', '--admin-port', String(port), '--log-level', 'silent']);
   t.deepEqual([admin.code, admin.stderr], [1, `fairlead: cannot listen on 127.0.0.1:${port}: another process listens there\n`]);
 });
-
-async function childrenOf(pid: number): Promise<readonly number[]> {
-  const { readFileSync } = await import('node:fs');
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
-}

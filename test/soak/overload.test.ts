@@ -11,9 +11,9 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { get } from '../support/fairlead-http.ts';
 import { documents, endpoints, ingress, service } from '../support/fairlead-manifests.ts';
-import { startFairlead } from '../support/fairlead-run.ts';
+import { childrenOf, startFairlead } from '../support/fairlead-run.ts';
 import type { FairleadRun } from '../support/fairlead-run.ts';
-import { FULL, childrenOf } from '../support/load-site.ts';
+import { FULL } from '../support/load-site.ts';
 import { secretYaml } from '../support/manifests.ts';
 import { authority, issue } from '../support/pki.ts';
 import { processors } from '../support/processors.ts';
@@ -120,7 +120,7 @@ test.serial(`49: at twice what a worker can serve over TLS, for ${SIZE.overSecon
     files: { 'site.yaml': documents(ingress('web', { tls: 'tls' }), service('web'), endpoints('web', port), secretYaml('tls', certPem, keyPem, 'shop')) },
   });
   pin(fairlead.child.pid ?? 0, OTHERS);
-  for (const pid of childrenOf(fairlead.child.pid ?? 0)) pin(pid, OWN);
+  for (const pid of childrenOf(fairlead.child.pid)) pin(pid, OWN);
   // The same clients, each of which waits for its answers: fewer connections would do more in the same time, since all that belongs
   // to one of them is in the processor's cache, and that is no matter of overload.
   const crowd = { connections: SIZE.connections, sessions: SIZE.sessions };

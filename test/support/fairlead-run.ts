@@ -2,14 +2,14 @@
 // log and its access log. Everything ends with the test.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 
-const CLI = fileURLToPath(new URL('../../controller/cli.ts', import.meta.url));
+export const CLI = fileURLToPath(new URL('../../controller/cli.ts', import.meta.url));
 const READY_MS = 30_000;
 
 /** A line of the log or of the access log. */
@@ -83,6 +83,11 @@ export async function startFairlead(t: ExecutionContext, options: RunOptions = {
       return ended;
     },
   };
+}
+
+/** The processes that it started and that are still there: of a Fairlead its workers. Throws if it is gone itself. */
+export function childrenOf(pid: number | undefined): readonly number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter((child) => child !== '').map(Number);
 }
 
 export interface CliResult {

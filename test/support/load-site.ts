@@ -7,7 +7,7 @@ import type { ExecutionContext } from 'ava';
 import { WebSocketServer } from 'ws';
 import { startBackend } from './fairlead-backend.ts';
 import { documents, endpoints, ingress, service } from './fairlead-manifests.ts';
-import { startFairlead } from './fairlead-run.ts';
+import { childrenOf, startFairlead } from './fairlead-run.ts';
 import type { FairleadRun, RunOptions } from './fairlead-run.ts';
 import { startGrpcApp } from './grpc.ts';
 import { get } from './fairlead-http.ts';
@@ -21,7 +21,7 @@ export interface LoadSite {
   readonly web: number;
   readonly echo: number;
   /** Process ids of the workers that run now. */
-  workers(): number[];
+  workers(): readonly number[];
   /** The sum of all series of one metric. */
   metric(name: string): Promise<number>;
 }
@@ -51,16 +51,12 @@ export async function startLoadSite(t: ExecutionContext, options: RunOptions = {
   });
   return {
     fairlead, web, echo,
-    workers: () => childrenOf(fairlead.child.pid ?? 0),
+    workers: () => childrenOf(fairlead.child.pid),
     metric: async (name) => {
       const lines = (await get(fairlead.admin, '/metrics')).body.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
       return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
     },
   };
-}
-
-export function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number).filter(isAlive);
 }
 
 /** A process is gone when it has been reaped: before that, one of its threads may still hold its sockets. */
