@@ -1,5 +1,5 @@
 // A worker's data plane as one value: table in, traffic served. It owns the listeners, the connections and what they share;
-// worker.ts only carries messages to it, and tests use it in their own process.
+// serve.ts only carries messages to it, and tests use it in their own process.
 import { randomBytes } from 'node:crypto';
 import type { Exchange, Reply } from '../http/exchange.ts';
 import { compileTable } from '../match/compile.ts';
