@@ -22,7 +22,10 @@ Every flag can also be given in the environment: --http-port as FAIRLEAD_HTTP_PO
 Lists may be repeated, or given with commas. Times: 500ms, 30s, 5m, 1h. Sizes: 16k, 10m, 1g.
 
 Standard output: one line when all workers serve, {"msg":"ready","http":8080,"https":8443,"admin":10254}, and the access log.
-Standard error: the log. SIGTERM and SIGINT drain and exit with 0; a second one exits at once.
+Standard error: the log.
+
+SIGTERM and SIGINT drain and exit with 0; a second one exits at once. SIGHUP does nothing, every change is live already; if it comes
+because the terminal was closed, it is a SIGTERM. SIGUSR1 opens the file of --access-log anew, for logrotate.
 
 Examples:
   fairlead run --manifests ./manifests
@@ -52,7 +55,10 @@ const program = configured(new Command('fairlead'))
 
 add(program, 'run', 'serve what the manifests of a folder say, and follow their changes', runOptions())
   .addHelpText('after', RUN_EXAMPLES)
-  .action(async (values: RunValues) => (await import('./cli/run.ts')).run(runSettings(values)));
+  .action(async (values: RunValues) => {
+    passOver('SIGHUP', 'SIGUSR1');
+    await (await import('./cli/run.ts')).run(runSettings(values));
+  });
 
 add(program, 'check', 'print what is wrong in manifests; exit 1 if any of it is an error', [output(), ...lookingOptions()])
   .addHelpText('after', LOOKING)
@@ -79,7 +85,10 @@ add(program, 'explain', 'say which route answers a request, and why; exit 1 if n
   });
 
 add(program, 'demo', 'start two applications and Fairlead in front of them, and show what to try', [])
-  .action(async () => (await import('./demo.ts')).demo());
+  .action(async () => {
+    passOver('SIGUSR1');
+    await (await import('./demo.ts')).demo();
+  });
 
 try {
   await program.parseAsync();
@@ -92,6 +101,11 @@ function add(parent: Command, name: string, description: string, options: readon
   const command = configured(parent.command(name)).description(description).helpOption('-h, --help', 'show this help').allowExcessArguments(false);
   for (const option of options) command.addOption(option);
   return command;
+}
+
+/** Until a command is loaded, SIGHUP would end the process, and SIGUSR1 start Node's debugger. */
+function passOver(...signals: readonly NodeJS.Signals[]): void {
+  for (const signal of signals) process.on(signal, () => undefined);
 }
 
 /** One line for every mistake, and no exit from inside the library. */

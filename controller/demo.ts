@@ -61,7 +61,7 @@ export async function demo(): Promise<void> {
     rmSync(folder, { recursive: true, force: true });
     process.exit(0);
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop());
   print('starting…');
   await fairlead.start();
 }

@@ -85,6 +85,7 @@ export class Fairlead {
       onLive: (version, liveMs) => this.#becameLive(version, liveMs),
       onRefused: (index, version, error) => this.#refused(index, version, error),
       onWorkerExit: (index, reason, expected) => this.#workerExit(index, reason, expected),
+      onLogNotReopened: (index, error) => log.error({ worker: index, accessLog, reason: error }, 'the access log could not be opened anew: lines go on to the file that was open'),
     });
     this.#dns = new DnsWatcher(settings.dnsServers, () => this.#changed([]));
     const { controllerClass, ingressClass, watchIngressWithoutClass, defaultBackendService, defaultSslCertificate, hsts, sslPassthrough, clusterDefaults } = settings;
@@ -149,6 +150,22 @@ export class Fairlead {
     this.#admin?.server.closeAllConnections();
     this.#admin?.server.close();
     this.#log.info({ cut }, 'drained');
+  }
+
+  /** For whoever sends SIGHUP as to a server that reads its configuration then. */
+  nothingToReload(): void {
+    this.#log.info('SIGHUP: nothing to reload, every change is live already');
+  }
+
+  /** For whoever has moved the access log's file away. */
+  reopenAccessLog(): void {
+    const { accessLog } = this.#settings;
+    if (accessLog === 'stdout' || accessLog === 'off') {
+      this.#log.info({ accessLog }, 'SIGUSR1: the access log is no file, so there is nothing to open anew');
+      return;
+    }
+    this.#log.info({ accessLog }, 'SIGUSR1: every worker opens the access log anew');
+    this.#publisher.reopenLogs();
   }
 
   /** Ends the workers at once. */

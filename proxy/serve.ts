@@ -85,6 +85,9 @@ process.on('message', (raw) => {
     case 'ping':
       tell({ type: 'pong' });
       break;
+    case 'reopenLog':
+      accessLog?.reopen().catch((error: Error) => tell({ type: 'logNotReopened', error: error.message }));
+      break;
     case 'drain':
       void drain(message.graceMs);
       break;

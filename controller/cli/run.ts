@@ -1,4 +1,5 @@
-// `run`: serves until a signal says stop. The first SIGTERM or SIGINT drains and exits with 0; a second one ends everything.
+// `run`: serves until a signal says stop. The first SIGTERM or SIGINT drains and exits with 0; a second one ends everything. SIGHUP and
+// SIGUSR1 are what users of nginx send: the first has nothing to do, unless it tells of a terminal that is gone, the second opens the log anew.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { FileSource } from '../files.ts';
@@ -11,6 +12,7 @@ import type { Ports, ServedSource } from '../main.ts';
 import type { Settings } from '../settings.ts';
 import { Failure } from './failure.ts';
 import { checkFolders } from './folders.ts';
+import { watchTerminal } from './terminal.ts';
 
 /** What a shell reports for a process that a signal ended. */
 const SIGNAL_EXIT = 128;
@@ -31,20 +33,30 @@ export async function run(settings: Settings): Promise<void> {
     process.exit(code);
   };
   let stopping = false;
+  const stop = (): void => {
+    stopping = true;
+    fairlead.drain().then(() => exit(0), (error: unknown) => {
+      fairlead.failed(error);
+      fairlead.abort();
+      exit(1);
+    });
+  };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (stopping) {
         fairlead.abort();
         exit(SIGNAL_EXIT + constants.signals[signal]);
       }
-      stopping = true;
-      fairlead.drain().then(() => exit(0), (error: unknown) => {
-        fairlead.failed(error);
-        fairlead.abort();
-        exit(1);
-      });
+      stop();
     });
   }
+  const terminalIsGone = watchTerminal();
+  process.on('SIGHUP', () => {
+    if (!terminalIsGone()) fairlead.nothingToReload();
+    // The system and the shell both tell of it, so a second one is not somebody's wish to end at once.
+    else if (!stopping) stop();
+  });
+  process.on('SIGUSR1', () => fairlead.reopenAccessLog());
   // Traffic is served by the workers: a bug here must not take them down with it.
   process.on('uncaughtException', (error) => fairlead.failed(error));
   process.on('unhandledRejection', (error) => fairlead.failed(error));

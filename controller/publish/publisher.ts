@@ -19,6 +19,8 @@ export interface PublisherEvents {
   /** A worker could not put `version` in force; what it had before still serves. */
   onRefused(index: number, version: number, error: string): void;
   onWorkerExit(index: number, reason: string, expected: boolean): void;
+  /** A worker could not open the access log anew, and goes on with what was open. */
+  onLogNotReopened(index: number, error: string): void;
 }
 
 export interface WorkerState {
@@ -119,6 +121,11 @@ export class Publisher {
     return this.#workers.map(({ version, starts, refused }, index) => ({ index, pid: this.#pool.pid(index), version, restarts: Math.max(0, starts - 1), refused }));
   }
 
+  /** To workers that are just starting, too: they may have opened the file before it was moved away. */
+  reopenLogs(): void {
+    for (const index of this.#workers.keys()) this.#pool.send(index, { type: 'reopenLog' });
+  }
+
   /** From here on every session begins anew. */
   rotateTicketSecret(): void {
     this.#ticketSecret = randomBytes(TICKET_SECRET_BYTES);
@@ -185,6 +192,9 @@ export class Publisher {
         return;
       case 'stats':
         this.#stats.receive(index, message.id, message.stats);
+        return;
+      case 'logNotReopened':
+        this.#events.onLogNotReopened(index, message.error);
         return;
       case 'drained':
         this.#cut += message.cut;

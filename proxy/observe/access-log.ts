@@ -47,6 +47,11 @@ export class AccessLog implements ExchangeObserver {
     return this.#writer.dropped;
   }
 
+  /** See LineWriter. */
+  reopen(): Promise<void> {
+    return this.#writer.reopen();
+  }
+
   /** Resolves to true when all lines are with the system, or to false after a second. */
   close(): Promise<boolean> {
     return this.#writer.close();

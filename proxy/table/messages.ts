@@ -11,6 +11,8 @@ export type ToWorker =
   /** Answer with `stats` carrying the same id. */
   | { readonly type: 'collect'; readonly id: number }
   | { readonly type: 'ping' }
+  /** The access log's file has been moved away: open a new one of that name. */
+  | { readonly type: 'reopenLog' }
   /** Stop accepting, finish what is open within `graceMs`, then exit 0. */
   | { readonly type: 'drain'; readonly graceMs: number };
 
@@ -25,6 +27,8 @@ export type FromWorker =
   /** A table or a listener could not be put in force; the previous one still serves. */
   | { readonly type: 'refused'; readonly version: number; readonly error: string }
   | { readonly type: 'stats'; readonly id: number; readonly stats: WorkerStats }
+  /** The access log could not be opened anew; lines go on to where they went. */
+  | { readonly type: 'logNotReopened'; readonly error: string }
   /** The last word before the process ends: requests and upgraded connections that were still open at the end of the grace, and cut. */
   | { readonly type: 'drained'; readonly cut: number }
   /** The answer to a ping; also unasked, while requests are being finished. */

@@ -57,7 +57,7 @@ try {
 /** The profile with the worker in it: the primary writes one as well, and does next to nothing. */
 function workerProfile(): CpuProfile {
   const profiles = readdirSync(OUT).filter((name) => name.endsWith('.cpuprofile')).map((name) => JSON.parse(readFileSync(join(OUT, name), 'utf8')) as CpuProfile);
-  const found = profiles.find(({ nodes }) => nodes.some(({ callFrame }) => callFrame.url.endsWith('/proxy/worker.ts')));
+  const found = profiles.find(({ nodes }) => nodes.some(({ callFrame }) => callFrame.url.endsWith('/proxy/serve.ts')));
   if (found === undefined) throw new Error('the worker wrote no profile');
   return found;
 }

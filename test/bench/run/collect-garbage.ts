@@ -2,15 +2,14 @@
 // of megabytes of it come and go at V8's leisure. They must have been started with INSPECTABLE in their environment.
 import { processTree } from './meters.ts';
 
-/** Any free port, and only when SIGUSR1 asks for it. */
-export const INSPECTABLE = { NODE_OPTIONS: '--inspect-port=127.0.0.1:0' };
+/** Any free port, and from the start: Fairlead takes SIGUSR1 for something else. */
+export const INSPECTABLE = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
 const LIMIT_MS = 5000;
 
 /** `stderr`: what all of the processes have written so far. Resolves when all of them have collected; rejects after some seconds. */
 export async function collectGarbage(pid: number, stderr: () => string): Promise<void> {
   const tree = processTree(pid);
   const deadline = performance.now() + LIMIT_MS;
-  if (!stderr().includes('Debugger listening')) for (const member of tree) process.kill(member, 'SIGUSR1');
   let urls: readonly string[] = [];
   while (urls.length < tree.length) {
     if (performance.now() > deadline) throw new Error(`${urls.length} of ${tree.length} processes opened their inspector`);

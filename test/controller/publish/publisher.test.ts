@@ -43,6 +43,7 @@ function start(t: ExecutionContext, workers: number, file = WORKER): Heard {
       onLive: (version) => heard.live.push(version),
       onRefused: () => undefined,
       onWorkerExit: (index, reason, expected) => heard.exits.push(`${index} ${reason} ${expected}`),
+      onLogNotReopened: () => undefined,
     }, file),
   };
   t.teardown(() => heard.publisher.killAll());

@@ -1,11 +1,12 @@
 // The lines of the access log: what they say, that nobody can forge one, and that a slow reader costs lines and not time.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync, readSync, closeSync, constants } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { AccessLog, accessLogLine, passageLine } from '../../../proxy/observe/access-log.ts';
 import { exchange, route } from '../../support/fairlead-exchange.ts';
+import { eventually } from '../../support/fairlead-http.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 6);
 const endpoint = { address: '10.0.0.1', port: 8080, ready: true, serving: true, terminating: false };
@@ -86,6 +87,74 @@ test('lines are in the file after close, and a second log appends to it', async 
   const statuses = readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => parsed(line)['status']);
   t.is(statuses.filter((status) => status === 200).length, 1000);
   t.is(statuses.filter((status) => status === 404).length, 1000);
+});
+
+test('of lines that are written while the file is moved away and opened anew, again and again, each is in one of the files', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'fairlead-log-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const file = join(dir, 'access.log');
+  const log = new AccessLog(file);
+  const opened: Promise<void>[] = [];
+  let count = 0;
+  for (let nth = 0; nth < 30; nth++) {
+    // More than a chunk on each, so that some wait and some are being written.
+    for (let i = 0; i < 300; i++) log.observeExchange(exchange({ status: 200, target: `/${count++}` }), 0, 0, 1);
+    renameSync(file, `${file}.${nth}`);
+    opened.push(log.reopen());
+    if (nth % 3 === 0) await Promise.all(opened);
+    else await eventually('it is opened', () => existsSync(file));
+  }
+  t.true(await log.close());
+  await Promise.all(opened);
+  t.is(log.dropped, 0);
+  const texts = readdirSync(dir).map((name) => readFileSync(join(dir, name), 'utf8'));
+  t.is(texts.filter((text) => text !== '').length > 20, true, 'lines are spread over the files');
+  const targets = texts.flatMap((text) => text.split('\n').filter((line) => line !== '').map((line) => Number(String(parsed(line)['target'] ?? parsed(line)['path']).slice(1))));
+  t.deepEqual(targets.sort((a, b) => a - b), Array.from({ length: count }, (_, nth) => nth));
+});
+
+test('a log that ends while its file is opened anew loses nothing', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'fairlead-log-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const file = join(dir, 'access.log');
+  for (const wait of [false, true]) {
+    const log = new AccessLog(file);
+    for (let i = 0; i < 1000; i++) log.observeExchange(exchange({ status: 200 }), 0, 0, 1);
+    renameSync(file, `${file}.${wait}`);
+    const opened = log.reopen();
+    if (wait) await opened;
+    log.observeExchange(exchange({ status: 200 }), 0, 0, 1);
+    t.true(await log.close());
+    await opened;
+    const lines = readdirSync(dir).flatMap((name) => readFileSync(join(dir, name), 'utf8').split('\n').filter((line) => line !== ''));
+    t.is(lines.length, wait ? 2002 : 1001);
+  }
+});
+
+test('a file that cannot be opened anew stays in use, and so does a pipe', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'fairlead-log-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  mkdirSync(join(dir, 'logs'));
+  const file = join(dir, 'logs', 'access.log');
+  const log = new AccessLog(file);
+  renameSync(join(dir, 'logs'), join(dir, 'old'));
+  for (let nth = 0; nth < 3; nth++) await t.throwsAsync(log.reopen(), { message: /^ENOENT/ });
+  log.observeExchange(exchange({ status: 200 }), 0, 0, 1);
+  mkdirSync(join(dir, 'logs'));
+  await eventually('it goes to the old one', () => readFileSync(join(dir, 'old', 'access.log'), 'utf8') !== '');
+  await log.reopen();
+  log.observeExchange(exchange({ status: 404 }), 0, 0, 1);
+  t.true(await log.close());
+  t.is(parsed(readFileSync(join(dir, 'old', 'access.log'), 'utf8'))['status'], 200);
+  t.is(parsed(readFileSync(file, 'utf8'))['status'], 404);
+
+  const pipe = join(dir, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  const piped = new AccessLog(pipe);
+  await t.throwsAsync(piped.reopen(), { message: 'it is no regular file' });
+  t.true(await piped.close());
+  closeSync(reader);
 });
 
 test('when nobody reads, lines are dropped and counted, whole ones arrive later, and nothing waits', async (t) => {
