@@ -125,7 +125,8 @@ export class Fairlead {
       throw new Error(bindError(adminBind, adminPort, error), { cause: error });
     });
     const objects = this.#source.start((changes) => this.#changed(changes));
-    await this.#bridge(objects);
+    // Objects that are there wait for no disk.
+    await Promise.race([this.#bridge(objects), objects]);
     await objects;
     if (this.#draining) return;
     this.#reconciler.runAll();
@@ -146,6 +147,7 @@ export class Fairlead {
     this.#dns.stop();
     this.#ocsp?.stop();
     await this.#stateDir?.stop();
+    if (this.heldUp) this.#log.warn({ stateDir: this.#settings.stateDir }, 'the state directory does not answer, and is waited for no longer');
     await this.#source.stop();
     this.#admin?.server.closeAllConnections();
     this.#admin?.server.close();
@@ -171,6 +173,11 @@ export class Fairlead {
   /** Ends the workers at once. */
   abort(): void {
     this.#publisher.killAll();
+  }
+
+  /** True: a thread sits in a call to the state directory, maybe for ever, and an orderly exit would wait for it. */
+  get heldUp(): boolean {
+    return this.#stateDir?.busy ?? false;
   }
 
   /** Something threw where nothing should: the table before stays in force. */

@@ -5,8 +5,8 @@ import type { Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause, setImmediate as yieldToOthers } from 'node:timers/promises';
 import { SECTION_NAMES } from '../proxy/table/snapshot.ts';
 import type { SectionName, Sections } from '../proxy/table/snapshot.ts';
 import type { Problem } from './model/problem.ts';
@@ -18,6 +18,8 @@ const NAME = 'table';
 /** Work without a break, in milliseconds. */
 const SLICE_MS = 5;
 const CHUNK_BYTES = 256 * 1024;
+/** What a file system may take for the last of its work. */
+const STOP_MS = 5_000;
 
 export interface SavedTable {
   readonly sections: Sections;
@@ -37,6 +39,8 @@ export class StateDir {
   #next: (() => Sections) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
+  #loading: Promise<Loaded> | undefined;
+  #underWay = 0;
   #savedAt: number | undefined;
   #stopped = false;
 
@@ -54,7 +58,17 @@ export class StateDir {
     return this.#savedAt;
   }
 
-  async load(): Promise<Loaded> {
+  /** True: the file system has not answered yet. A thread may sit in a system call then, for which `process.exit` would wait. */
+  get busy(): boolean {
+    return this.#underWay > 0;
+  }
+
+  load(): Promise<Loaded> {
+    this.#loading = this.#counted(this.#load());
+    return this.#loading;
+  }
+
+  async #load(): Promise<Loaded> {
     let text: string;
     try {
       text = await readFile(this.#file, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NOFOLLOW });
@@ -73,12 +87,22 @@ export class StateDir {
     this.#schedule();
   }
 
-  /** Writes what has not been written yet, and nothing any more afterwards. */
+  /** Writes what has not been written yet, and nothing any more afterwards. A file system that does not answer is waited for some seconds; then it is still `busy`. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
+    await Promise.race([this.#finish(), pause(STOP_MS, undefined, { ref: false })]);
+  }
+
+  async #finish(): Promise<void> {
+    await this.#loading;
     await this.#writing;
     this.#stopped = true;
-    if (this.#next !== undefined) await this.#write();
+    if (this.#next !== undefined) await this.#counted(this.#write());
+  }
+
+  #counted<T>(work: Promise<T>): Promise<T> {
+    this.#underWay++;
+    return work.finally(() => this.#underWay--);
   }
 
   #schedule(): void {
@@ -86,7 +110,7 @@ export class StateDir {
     const sinceMs = this.#savedAt === undefined ? Number.POSITIVE_INFINITY : Date.now() - this.#savedAt;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#writing = this.#write().finally(() => {
+      this.#writing = this.#counted(this.#write()).finally(() => {
         this.#writing = undefined;
         if (this.#next !== undefined) this.#schedule();
       });
@@ -100,7 +124,7 @@ export class StateDir {
     if (sections === undefined) return;
     const draft = `${this.#file}.new`;
     try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await makeFolder(this.#folder);
       await unlink(draft).catch(() => undefined);
       const handle = await open(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
       try {
@@ -129,6 +153,19 @@ export class StateDir {
       effect: 'None',
     };
   }
+}
+
+/** With all above it. Not by `recursive: true`: where a folder is there and takes none, as /proc does, Node goes on to ask for ever. */
+async function makeFolder(folder: string): Promise<void> {
+  const make = (): Promise<void> =>
+    mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  await make().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    await makeFolder(dirname(folder));
+    await make();
+  });
 }
 
 /** One line for the format, one per entry, one for the checksum of all before it. */

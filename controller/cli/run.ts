@@ -30,6 +30,7 @@ export async function run(settings: Settings): Promise<void> {
   const fairlead = new Fairlead(settings, await sourceOf(settings, log), log, printReady);
   const exit = (code: number): void => {
     log.finish();
+    if (fairlead.heldUp) process.kill(process.pid, 'SIGKILL');
     process.exit(code);
   };
   let stopping = false;

@@ -135,6 +135,16 @@ test('a folder that cannot be written is told, and the process goes on', async (
   t.pass();
 });
 
+test('a folder that cannot be made where its parent is, as below /proc, is told, and asked for no more', async (t) => {
+  const failures: unknown[] = [];
+  const state = new StateDir('/proc/fairlead/state', (error) => failures.push(error), FAST);
+  state.changed(() => sections(1));
+  await until('it is told', () => failures.length > 0);
+  t.is((failures[0] as NodeJS.ErrnoException).code, 'ENOENT');
+  await state.stop();
+  t.false(state.busy);
+});
+
 test.serial('writing 10,000 hosts never takes the process away for more than 30 ms at a time', async (t) => {
   const path = folder(t);
   const table = sections(10_000);
