@@ -160,12 +160,12 @@ export function explain(sections: Sections, asked: AskedRequest, locate: Locate,
   };
 }
 
-/** The route is closed because of this Problem: of its object's metadata, of its own backend, or of the whole host, which is `hostname`. */
+/** The route is closed because of this Problem: of its object's metadata, of its own backend, or, where it stands for all of the host, which is `hostname`, of that. */
 function isReason({ effect, hostname: meant, origin: { kind, namespace, name, field = '' } }: Problem, { action, origin }: Route, hostname: string): boolean {
   if (meant !== undefined && meant !== hostname) return false;
   if (action.type !== 'Respond' || kind !== origin.kind || namespace !== origin.namespace || name !== origin.name) return false;
   const own = field.startsWith('metadata.') || (origin.field !== undefined && field.startsWith(origin.field));
-  return own && effect === (action.status === 403 ? 'HostDenied' : 'RouteDenied');
+  return own && effect === (origin.field?.startsWith('metadata.') === true ? 'HostDenied' : 'RouteDenied');
 }
 
 function tlsOf(tls: ClientTls | undefined, connected: VirtualHost | undefined, listener: Listener | undefined, { certificates }: Sections): { readonly tls?: ExplainedTls } {

@@ -18,7 +18,7 @@ const EFFECTS: { readonly [E in Effect]: string } = {
   ObjectRefused: 'the whole object is not served',
   RouteRefused: 'this route is not served',
   RouteDenied: 'requests that it routes are answered 503',
-  HostDenied: 'every request to the host is answered 403',
+  HostDenied: 'every request to the host is denied',
   ValueIgnored: 'the value is ignored',
   DefaultUsed: 'the default is used',
   None: 'nothing changes',

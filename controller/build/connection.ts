@@ -5,7 +5,7 @@ import type { Certificate } from '../../proxy/table/certificate.ts';
 import type { UpstreamTls } from '../../proxy/table/cluster.ts';
 import type { FilterSpec } from '../../proxy/table/filter.ts';
 import type { Origin } from '../../proxy/table/origin.ts';
-import type { ClientCertificates, HostTls, Respond, Route } from '../../proxy/table/route.ts';
+import type { Action, ClientCertificates, HostTls, Respond, Route } from '../../proxy/table/route.ts';
 import type { Refused, Secret } from '../kube/objects.ts';
 import { hostText } from '../model/assemble.ts';
 import { missingText } from '../model/missing.ts';
@@ -28,11 +28,12 @@ export interface BuiltConnection {
   readonly tls: HostTls | undefined;
   /** For every route; `challenge`: for those where certificate authorities ask, in clear text. */
   readonly filter: { readonly usual: FilterSpec; readonly challenge: FilterSpec } | undefined;
-  /** Present: nobody gets in. */
+  /** Present: nobody gets in, because of this. */
   readonly closed: Origin | undefined;
 }
 
-const CLOSED: Respond = { type: 'Respond', status: 403, body: '', reason: 'RouteDenied' };
+/** What a host answers whose clients cannot be checked. */
+export const UNCHECKED: Respond = { type: 'Respond', status: 403, body: '', reason: 'RouteDenied' };
 const ACME_CHALLENGE = '/.well-known/acme-challenge';
 
 export function buildConnection(hostname: string, connection: ConnectionIntent, use: SecretUse): BuiltConnection {
@@ -47,12 +48,12 @@ export function buildConnection(hostname: string, connection: ConnectionIntent, 
 }
 
 /** The one route of a host that is closed. */
-export function closedRoute(origin: Origin): Route {
+export function closedRoute(origin: Origin, action: Action): Route {
   return {
     name: 'closed',
     match: { path: { type: 'PathPrefix', value: '/' }, headers: [], queryParams: [], cookies: [] },
     filters: [],
-    action: CLOSED,
+    action,
     origin,
   };
 }

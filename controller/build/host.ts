@@ -14,7 +14,7 @@ import { resolveBackend } from '../model/services.ts';
 import type { ClusterRef } from '../model/services.ts';
 import type { ActionIntent, BackendRef, ConnectionProfile, RouteIntent, UpstreamSettings } from '../model/translation.ts';
 import { upstreamKey } from '../model/upstreams.ts';
-import { buildConnection, buildEncryption, closedRoute, isChallenge } from './connection.ts';
+import { buildConnection, buildEncryption, closedRoute, isChallenge, UNCHECKED } from './connection.ts';
 import type { BuiltConnection, SecretUse } from './connection.ts';
 import { withoutOverruled } from './overruled.ts';
 import type { SecretReader } from './secrets.ts';
@@ -72,10 +72,12 @@ export function buildHost(key: string, assembled: HostModel, context: HostContex
   const use: SecretUse = { reader: context.secretReader, secret: (name) => context.secret(name), secrets: new Set(), certificates: new Map(), problems };
   const building: Building = { context, clusters: new Map(), services: new Set(), upstreams: new Set(), problems, use };
   const connection = assembled.connection === undefined ? undefined : buildConnection(assembled.hostname, assembled.connection, use);
-  const model = withoutOverruled(assembled, connection?.closed !== undefined, use);
+  const closed = connection?.closed !== undefined ? closedRoute(connection.closed, UNCHECKED) : assembled.closed && closedRoute(assembled.closed, DENIED);
+  const model = withoutOverruled(assembled, closed !== undefined, use);
   const tls = model.tls !== undefined;
-  const routes = model.routes.map((route) => buildRoute(route, tls, building));
-  if (!routes.some(takesEverything)) routes.push(...buildFallback(model.fallback, tls, building));
+  const open = model.routes.map((route) => buildRoute(route, tls, building));
+  if (!open.some(takesEverything)) open.push(...buildFallback(model.fallback, tls, building));
+  const routes = closed === undefined ? withHostFilters(open, connection, context) : [closed];
   const passthrough = passthroughOf(model, routes, building);
   const tested = tried(key, {
     listeners: context.listeners,
@@ -84,18 +86,17 @@ export function buildHost(key: string, assembled: HostModel, context: HostContex
     ...(connection?.tls !== undefined && { tls: connection.tls }),
     ...(passthrough !== undefined && { passthrough }),
     // The sort is stable: what the order of the documentation leaves open is decided by age.
-    routes: withHostFilters(routes, connection, context).sort(compareRoutes),
+    routes: routes.toSorted(compareRoutes),
   });
   const { clusters, services, upstreams } = building;
   return { virtualHost: tested.virtualHost, clusters, services, upstreams, secrets: use.secrets, certificates: use.certificates, problems: [...problems, ...tested.problems] };
 }
 
 /** What holds for every route of the host, whoever wrote it. */
-function withHostFilters(routes: readonly Route[], connection: BuiltConnection | undefined, { certificate, hsts }: HostContext): Route[] {
-  if (connection?.closed !== undefined) return [closedRoute(connection.closed)];
+function withHostFilters(routes: readonly Route[], connection: BuiltConnection | undefined, { certificate, hsts }: HostContext): readonly Route[] {
   const strict: FilterSpec[] = certificate === undefined || hsts === undefined ? [] : [strictTransport(hsts)];
   const asked = connection?.filter;
-  if (strict.length === 0 && asked === undefined) return [...routes];
+  if (strict.length === 0 && asked === undefined) return routes;
   return routes.map((route) => {
     const own = asked === undefined ? [] : [isChallenge(route) ? asked.challenge : asked.usual];
     return { ...route, filters: [...strict, ...own, ...route.filters] };

@@ -1,6 +1,7 @@
 // Settles what several objects want of one hostname: the oldest wins, and the loser is told. Objects of all dialects and
 // namespaces meet here; nothing here knows how they were written.
 import { originText } from '../../proxy/table/origin.ts';
+import type { Origin } from '../../proxy/table/origin.ts';
 import type { PathMatch } from '../../proxy/table/route.ts';
 import { settleConnections } from './connections.ts';
 import type { Problem } from './problem.ts';
@@ -27,6 +28,8 @@ export interface HostModel {
   readonly connection?: ConnectionIntent | undefined;
   /** What others than the one in `connection` want of client certificates, where that is something else. */
   readonly overruled?: readonly Said<ClientCertificatesIntent>[];
+  /** What closes it, of the oldest object that does; undefined: nothing. */
+  readonly closed?: Origin | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -63,6 +66,7 @@ export function assembleHost(hostname: string, contributions: readonly Contribut
     tls: hostname === '*' ? undefined : decidesTls(oldestFirst),
     connection: connections.connection,
     ...(connections.overruled.length > 0 && { overruled: connections.overruled }),
+    closed: oldestFirst.find(({ intent }) => intent.closed !== undefined)?.intent.closed,
     problems,
   };
 }

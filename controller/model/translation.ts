@@ -79,6 +79,8 @@ export interface HostIntent {
   readonly meansPatterns?: true;
   /** What the closed routes of this object are as regular expressions: they stand where some object means paths as such. */
   readonly closedPatterns?: readonly RouteIntent[];
+  /** Where it says what may keep somebody out of all of the hostname and cannot be honoured: then the routes of other objects are closed as well. */
+  readonly closed?: Origin;
 }
 
 /** A Route whose backends are still Services, and some of whose filters depend on the hostname's having TLS. */

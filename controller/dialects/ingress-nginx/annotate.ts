@@ -20,8 +20,9 @@ export function annotate(ingress: Ingress, translation: Translation): Translatio
   if (unread.some(({ effect }) => effect === 'ObjectRefused')) return { ...translation, hosts: [], tls: [], problems };
   // What holds for whole hosts holds for the routes of others, too: it stays when the routes of this one are denied.
   const changed = effects.filter((effect) => effect !== undefined).reduce((before, change) => change(before), translation);
-  const denied = reading.denied() || unread.some(({ effect }) => effect === 'RouteDenied') || cannotCheckClients(changed);
-  return { ...withMeaning(ingress, denied ? closed(ingress, changed) : changed), problems };
+  const wholeHost = unread.find(({ effect }) => effect === 'HostDenied')?.origin;
+  const denied = wholeHost !== undefined || reading.denied() || unread.some(({ effect }) => effect === 'RouteDenied') || cannotCheckClients(changed);
+  return { ...withMeaning(ingress, denied ? closed(ingress, changed, wholeHost) : changed), problems };
 }
 
 /** Its hosts are closed, but where an older Ingress says who may come, and that must not be less than what this one meant to say. */
@@ -47,13 +48,15 @@ function unreadAnnotation(ingress: Ingress, key: string, name: string, value: st
   // Blanks are no number: ingress-nginx refuses the Ingress, and serves it without limit for `0` and nothing alone.
   const trimmed = value.trim() === '' && (known === undefined || known.raw === true) ? value : value.trim();
   if (known === undefined ? formerlyProtected(name, trimmed) : known.protects?.(trimmed) === true) {
+    const wholeHost = known?.wholeHost === true;
+    const closes = wholeHost ? 'in ingress-nginx it holds for all of a host, so every route of the hosts of this Ingress, whichever Ingress it belongs to, answers' : 'the routes of this Ingress answer';
     return {
       severity: 'error',
       reason: 'UnsupportedProtectiveAnnotation',
       origin,
-      message: `${name} is not supported, and it ${name.endsWith('-snippet') ? 'may restrict' : 'restricts'} access: the routes of this Ingress answer 503 instead of being open`,
+      message: `${name} is not supported, and it ${name.endsWith('-snippet') ? 'may restrict' : 'restricts'} access: ${closes} 503 instead of being open`,
       hint: 'remove the annotation if the routes may be open',
-      effect: 'RouteDenied',
+      effect: wholeHost ? 'HostDenied' : 'RouteDenied',
     };
   }
   if (known === undefined) {

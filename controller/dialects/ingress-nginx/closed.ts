@@ -1,8 +1,9 @@
-// What is closed where a protective annotation cannot be honoured: every route of its Ingress. If paths of its host are regular
-// expressions, which is not supported otherwise, all that its own match is closed as well: read as text, `/admin(/|$)(.*)` would leave
-// `/admin` to whoever has `/`. One Ingress that wants them is enough for all of the host, and lets `/admin` match `/Admin`.
+// What is closed where a protective annotation cannot be honoured: every route of its Ingress, or of its hosts. If paths of its host
+// are regular expressions, which is not supported otherwise, all that its own match is closed as well: read as text, `/admin(/|$)(.*)`
+// would leave `/admin` to whoever has `/`. One Ingress that wants them is enough for all of the host, and lets `/admin` match `/Admin`.
 import { MAX_REGEX_LENGTH, compileRegex } from '../../../proxy/match/regex.ts';
 import { DENIED } from '../../../proxy/table/denied.ts';
+import type { Origin } from '../../../proxy/table/origin.ts';
 import type { Ingress, IngressPath, IngressRule } from '../../kube/objects.ts';
 import { closeRoute } from '../../model/close-route.ts';
 import type { HostIntent, RouteIntent, Translation } from '../../model/translation.ts';
@@ -12,9 +13,11 @@ import { any, bool } from './values.ts';
 
 const closeEveryRoute = onEveryRoute(closeRoute);
 
-export function closed(ingress: Ingress, translation: Translation): Translation {
+/** `wholeHost`: what closes the routes of others on its hosts as well. */
+export function closed(ingress: Ingress, translation: Translation, wholeHost: Origin | undefined): Translation {
   const denied = closeEveryRoute(translation);
-  return { ...denied, hosts: denied.hosts.map((host) => ({ ...host, closedPatterns: patterns(ingress, host.hostname) })) };
+  const more = wholeHost === undefined ? {} : { closed: wholeHost };
+  return { ...denied, hosts: denied.hosts.map((host) => ({ ...host, ...more, closedPatterns: patterns(ingress, host.hostname) })) };
 }
 
 /** Notes of which hosts the paths are meant as regular expressions, in any case and anchored at their start only. */

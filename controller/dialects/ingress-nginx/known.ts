@@ -12,6 +12,8 @@ export interface KnownAnnotation {
    * well. In one that is read, blanks are a bad value and not an empty one.
    */
   readonly protects?: (value: string) => boolean;
+  /** It holds for all routes of the hosts of its Ingress, whoever they belong to. */
+  readonly wholeHost?: true;
   /** A boolean or a number: ingress-nginx reads the value as it is, where it trims others. */
   readonly raw?: true;
   /** Its Ingress is meant to stand behind another one: on its own it would take that one's traffic. */
@@ -148,7 +150,7 @@ export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<s
   ['rewrite-target', { risk: 'Medium', instead: `paths are forwarded as they are, and ${AS_TEXT}` }],
   ['satisfy', { risk: 'Low', protects: unless('', 'all') }],
   ['server-alias', { risk: 'High' }],
-  ['server-snippet', { risk: 'Critical', protects: mayKeepOut }],
+  ['server-snippet', { risk: 'Critical', protects: mayKeepOut, wholeHost: true }],
   ['service-upstream', { risk: 'Low', raw: true }],
   ['session-cookie-change-on-failure', { risk: 'Low', raw: true }],
   ['session-cookie-conditional-samesite-none', { risk: 'Low', raw: true }],
