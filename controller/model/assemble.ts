@@ -35,7 +35,8 @@ export interface HostModel {
 
 /** `contributions`: at least one, in any order. */
 export function assembleHost(hostname: string, contributions: readonly Contribution[]): HostModel {
-  const oldestFirst = contributions.toSorted((a, b) => byAge(a.translation, b.translation));
+  const named = contributions.filter(isNamed);
+  const oldestFirst = (named.length > 0 ? named : contributions).toSorted((a, b) => byAge(a.translation, b.translation));
   const problems: Problem[] = [];
   const winners = new Map<string, RouteIntent>();
   for (const { intent } of oldestFirst) {
@@ -56,7 +57,7 @@ export function assembleHost(hostname: string, contributions: readonly Contribut
   for (const { intent } of withFallback.slice(1)) {
     if (!sameAction(intent.fallback, fallback)) problems.push(fallbackConflict(hostname, intent.fallback, fallback));
   }
-  const connections = settleConnections(oldestFirst.map(({ translation }) => translation), hostText(hostname));
+  const connections = settleConnections(oldestFirst.filter(isNamed).map(({ translation }) => translation), hostText(hostname));
   problems.push(...connections.problems);
   return {
     hostname,
@@ -76,9 +77,13 @@ function closedPatterns(contributions: readonly Contribution[]): readonly RouteI
   return contributions.flatMap(({ intent }) => intent.closedPatterns ?? []);
 }
 
-/** The oldest object with a `tls` section. */
+function isNamed({ intent }: Contribution): boolean {
+  return intent.alias !== true;
+}
+
+/** The oldest object with a `tls` section, of those with a rule for the hostname. */
 export function decidesTls(contributions: readonly Contribution[]): Translation | undefined {
-  const asking = contributions.filter(({ translation }) => translation.tls.length > 0).map(({ translation }) => translation);
+  const asking = contributions.filter((each) => each.translation.tls.length > 0 && isNamed(each)).map(({ translation }) => translation);
   return asking.length < 2 ? asking[0] : asking.toSorted(byAge)[0];
 }
 

@@ -81,6 +81,8 @@ export interface HostIntent {
   readonly closedPatterns?: readonly RouteIntent[];
   /** Where it says what may keep somebody out of all of the hostname and cannot be honoured: then the routes of other objects are closed as well. */
   readonly closed?: Origin;
+  /** No rule of it names the hostname: it counts only where no other object's does either. */
+  readonly alias?: true;
 }
 
 /** A Route whose backends are still Services, and some of whose filters depend on the hostname's having TLS. */

@@ -3,7 +3,7 @@ import test from 'ava';
 import { settingsOf } from '../../controller/cli/options.ts';
 import { explain } from '../../controller/explain.ts';
 import { Pipeline } from '../../controller/pipeline.ts';
-import { storeOf } from '../support/manifests.ts';
+import { objectOf, storeOf } from '../support/manifests.ts';
 import { answerTo, documents, ingressYaml, problemLines, runOnce, serviceYaml, SETTINGS } from '../support/pipeline.ts';
 
 const OPEN = 'default/web:80';
@@ -50,4 +50,57 @@ test('TLS is not passed through on a host that a server-snippet closes', (t) => 
   const result = runOnce(documents(serviceYaml('web'), site, guarded));
   t.deepEqual(Object.values(result.sections.virtualHosts).map(({ passthrough }) => passthrough), [undefined]);
   t.is(problemLines(result).filter((line) => line.startsWith('PassthroughRefused')).length, 1);
+});
+
+const ALIAS = 'nginx.ingress.kubernetes.io/server-alias';
+const aliased = (value: string, more = ''): string => ingressYaml({ name: 'aliased', host: 'a.example', paths: ['Prefix / web'], created: OLD, annotations: `${ALIAS}: "${value}"${more}` });
+const other = (host?: string): string => ingressYaml({ name: 'other', ...(host === undefined ? {} : { host }), paths: ['Prefix / web'], created: YOUNG });
+
+test('a host of server-alias is closed, and does not fall to a wildcard or to every other host, whether its Ingress is closed or not', (t) => {
+  for (const [own, more] of [[OPEN, ''], [CLOSED, ', nginx.ingress.kubernetes.io/whitelist-source-range: 10.0.0.0/8']] as const) {
+    for (const host of ['*.corp.example', undefined]) {
+      const { sections } = runOnce(documents(serviceYaml('web'), aliased('b.corp.example, C.corp.example,', more), other(host)));
+      t.deepEqual(['a.example', 'b.corp.example', 'c.corp.example', 'd.corp.example'].map((each) => answerTo(sections, each, '/')), [own, CLOSED, CLOSED, OPEN]);
+    }
+  }
+});
+
+test('a wildcard of server-alias is closed, but for the hosts below it that a rule names', (t) => {
+  const { sections } = runOnce(documents(serviceYaml('web'), aliased('*.corp.example'), other(), ingressYaml({ name: 'named', host: 'd.corp.example', paths: ['Prefix / web'] })));
+  t.deepEqual(['b.corp.example', 'd.corp.example'].map((each) => answerTo(sections, each, '/')), [CLOSED, OPEN]);
+});
+
+test('a rule that names the host beats an alias, also a younger one, and as long as it is there', (t) => {
+  const store = storeOf(documents(serviceYaml('web'), aliased('b.corp.example,*.corp.example,a.example', `, ${GUARD}`), other('b.corp.example')));
+  store.put(objectOf('Ingress', ingressYaml({ name: 'wild', host: '*.corp.example', paths: ['Prefix /x web'], created: YOUNG })));
+  const pipeline = new Pipeline(SETTINGS);
+  const { sections } = pipeline.run(store, new Map());
+  t.deepEqual(['b.corp.example', 'c.corp.example'].map((each) => answerTo(sections, each, '/x')), [OPEN, OPEN], 'a server-snippet of the Ingress with the alias does not close them either');
+  pipeline.run(store, new Map(), [store.remove('Ingress', 'default/other')!]);
+  t.is(answerTo(sections, 'b.corp.example', '/x'), CLOSED);
+  pipeline.run(store, new Map(), [store.put(objectOf('Ingress', other('b.corp.example')))]);
+  t.is(answerTo(sections, 'b.corp.example', '/x'), OPEN);
+});
+
+test('what is wrong with an alias is told once for each, and what cannot be closed is', (t) => {
+  const result = runOnce(documents(serviceYaml('web'), aliased('b.corp.example,b.corp.example,*.corp.example,~^c\\\\d+$,www.*,10.0.0.1')));
+  const at = `Ingress aliased metadata.annotations[${ALIAS}]`;
+  t.deepEqual(problemLines(result).toSorted(), [...Array(2).fill(`UnsupportedAnnotation HostDenied ${at}`), ...Array(3).fill(`UnsupportedAnnotation ValueIgnored ${at}`)]);
+  t.true(result.problems.every(({ severity, message }) => severity === 'error' && /answered 503|cannot be closed/.test(message)));
+  t.regex(result.problems.find(({ hostname }) => hostname === '*.corp.example')?.message ?? '', /more labels in place of the star/);
+});
+
+test('a host of server-alias asks for no certificate of its own or of its clients, and gives none to the hosts below it', (t) => {
+  const tls = 'tls: [{hosts: [a.example], secretName: none}]';
+  const annotations = `${ALIAS}: "*.corp.example", nginx.ingress.kubernetes.io/auth-tls-secret: default/none, nginx.ingress.kubernetes.io/ssl-passthrough: "true"`;
+  const result = runOnce(documents(serviceYaml('web'), ingressYaml({ name: 'aliased', host: 'a.example', paths: ['Prefix / web'], annotations, spec: tls }), other('b.corp.example')));
+  t.is(answerTo(result.sections, 'b.corp.example', '/'), OPEN);
+  t.is(Object.values(result.sections.virtualHosts).find(({ hostname }) => hostname === 'b.corp.example')?.routes[0]?.filters.length, 0, 'no redirect to https');
+  t.is(result.problems.filter(({ message }) => message.includes('*.corp.example')).length, 1);
+});
+
+test('explain says which server-alias closed a host', (t) => {
+  const { sections, problems } = runOnce(documents(serviceYaml('web'), aliased('b.example,c.example'), other()));
+  const { answer } = explain(sections, { url: 'http://b.example/b', method: 'GET', headers: [], from: '192.0.2.1' }, () => undefined, settingsOf(['--manifests', '.']), problems);
+  t.deepEqual(answer?.because?.map(({ problem: { origin, hostname } }) => `${origin.name} ${origin.field} ${hostname}`), [`aliased metadata.annotations[${ALIAS}] b.example`]);
 });

@@ -36,7 +36,7 @@ const ingress = fc
     name,
     namespace,
     created: from('', '2024-01-01T00:00:00Z', '2025-01-01T00:00:00Z'),
-    annotations: from('', '', '', '', 'nginx.ingress.kubernetes.io/auth-url: x', 'nginx.ingress.kubernetes.io/use-regex: "true"', 'fairlead.dev/force-ssl-redirect: "true"', 'nginx.ingress.kubernetes.io/canary: "true"', 'fairlead.dev/unknown: x'),
+    annotations: from('', '', '', '', 'nginx.ingress.kubernetes.io/auth-url: x', 'nginx.ingress.kubernetes.io/use-regex: "true"', 'nginx.ingress.kubernetes.io/server-snippet: deny all;', 'nginx.ingress.kubernetes.io/server-alias: "b.example,c.example,*.example"', 'fairlead.dev/force-ssl-redirect: "true"', 'nginx.ingress.kubernetes.io/canary: "true"', 'fairlead.dev/unknown: x'),
     className: from('', '', '', '', 'ingressClassName: edge, ', 'ingressClassName: other, '),
     fallback: from('', 'defaultBackend: {service: {name: x, port: {number: 80}}}, '),
     tls: from('', 'tls: [{hosts: [a.example], secretName: x}], ', 'tls: [{secretName: y}, {hosts: ["*.example"], secretName: z}], '),

@@ -6,7 +6,7 @@ import type { Annotations } from './annotations.ts';
 export interface AnnotationGroup {
   /** ingress-nginx's name for the group, as its documentation and its risk gate have it. */
   readonly name: string;
-  /** The annotations that it reads, without prefix: these are the supported ones. */
+  /** The annotations that it reads, without prefix: what no group reads is told to be unsupported. */
   readonly reads: readonly string[];
   /** Called for every Ingress, for defaults count too. Undefined: nothing is to be changed. */
   effect(annotations: Annotations): TranslationEffect | undefined;

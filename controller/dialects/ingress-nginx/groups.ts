@@ -7,6 +7,7 @@ import { loadBalancing } from './load-balancing.ts';
 import { nextUpstreamGroup } from './next-upstream.ts';
 import { proxy } from './proxy.ts';
 import { proxySsl } from './proxy-ssl.ts';
+import { serverAlias } from './server-alias.ts';
 import { serviceUpstream } from './service-upstream.ts';
 import { sessionAffinity } from './session-affinity.ts';
 import { sslPassthrough } from './ssl-passthrough.ts';
@@ -31,6 +32,8 @@ export const GROUPS: readonly AnnotationGroup[] = [
   // After load-balance, which it beats.
   upstreamHash,
   sessionAffinity,
+  // After all that changes every host: it adds some.
+  serverAlias,
 ];
 
 /** Names without prefix that some group reads. */
