@@ -10,6 +10,7 @@ import { LiveSections } from './build/live-sections.ts';
 import { SecretReader } from './build/secrets.ts';
 import type { Touched } from './build/live-sections.ts';
 import { annotate } from './dialects/ingress-nginx/annotate.ts';
+import { closeRefused } from './dialects/ingress-nginx/refused.ts';
 import { Certificates } from './dialects/ingress/certificates.ts';
 import { Ingresses } from './dialects/ingress/ingresses.ts';
 import { translateIngress } from './dialects/ingress/translate.ts';
@@ -93,7 +94,8 @@ export class Pipeline {
     this.#listenerNames = settings.listeners.map(({ name }) => name);
     this.#defaultBackend = defaultBackendOf(settings);
     this.#upstreams = new Upstreams(this.#problems, settings.clusterDefaults);
-    this.#ingresses = new Ingresses(settings, this.#problems, this.#upstreams, (ingress) => annotate(ingress, translateIngress(ingress)));
+    this.#ingresses = new Ingresses(settings, this.#problems, this.#upstreams, (ingress, refused) =>
+      refused === undefined ? annotate(ingress, translateIngress(ingress)) : closeRefused(ingress, translateIngress(ingress), refused));
     this.#inheritedTls = new InheritedTls(this.#ingresses);
     this.#certificates = new Certificates(
       { put: (certificate) => this.#table.put('certificates', certificate.name, this.#stapled(certificate)), remove: (name) => this.#table.remove('certificates', name) },

@@ -3,7 +3,7 @@
 // the store, so that every Change is found here.
 import { isDeepStrictEqual } from 'node:util';
 import type { Problem } from '../model/problem.ts';
-import type { Kind, KubeObject } from '../kube/objects.ts';
+import type { Ingress, Kind, KubeObject } from '../kube/objects.ts';
 import type { Change, KubeStore } from '../kube/state.ts';
 
 /** One object at one place of one file. */
@@ -18,6 +18,8 @@ export interface Claim {
   /** Undefined: what is written there does not decode. */
   readonly object: KubeObject | undefined;
   readonly problems: readonly Problem[];
+  /** Of an Ingress that does not decode. */
+  readonly remains?: Ingress | undefined;
 }
 
 export class Claims<C extends Claim> {
@@ -87,7 +89,7 @@ export class Claims<C extends Claim> {
     const current = this.#store.objects[kind].get(key);
     const next = claims[0]?.object ?? current ?? claims.find((claim) => claim.object !== undefined)?.object;
     // An equal object keeps its identity, by which others remember what they made of it.
-    if (next === undefined) return this.#store.refuse(kind, key, claims[0]!.problems);
+    if (next === undefined) return this.#store.refuse(kind, key, claims[0]!.problems, claims[0]!.remains);
     if (next === current || isDeepStrictEqual(next, current)) return undefined;
     return this.#store.put(next);
   }

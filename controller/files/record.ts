@@ -66,7 +66,7 @@ export function recordOf(file: FileText, old: FileRecord | undefined): FileRecor
       const named = first !== undefined && kind !== undefined && first.origin.name !== '';
       const found = kind === undefined ? decoded.problems.map((problem) => ({ ...problem, origin: fileOrigin(path) })) : decoded.problems;
       for (const { origin } of found) places.push([origin, place]);
-      if (named) claims.push({ ...shared, kind: kind satisfies Kind, key: objectKey(first.origin), object: undefined, problems: found });
+      if (named) claims.push({ ...shared, kind: kind satisfies Kind, key: objectKey(first.origin), object: undefined, problems: found, remains: decoded.remains });
       else problems.push(...found);
     }
   }

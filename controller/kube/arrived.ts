@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Problem } from '../model/problem.ts';
 import { decodeAs } from './decode.ts';
-import type { Kind, KubeObject } from './objects.ts';
+import type { Ingress, Kind, KubeObject } from './objects.ts';
 
 /** An entry of `status.loadBalancer.ingress`. */
 export interface IngressPoint {
@@ -16,6 +16,8 @@ export interface Arrived {
   readonly object: KubeObject | undefined;
   /** Why the newest version is not in force. */
   readonly problems: readonly Problem[];
+  /** Of an Ingress of which there is no good version. */
+  readonly remains?: Ingress | undefined;
   readonly uid: string;
   /** Ingress: what its status says. */
   readonly points: readonly IngressPoint[];
@@ -31,7 +33,7 @@ export function readArrived(kind: Kind, raw: unknown, before: Arrived | undefine
   // One that was made anew under the same name is another object.
   const known = before?.uid === uid ? before.object : undefined;
   if ('object' in decoded) return { object: known !== undefined && sameContent(known, decoded.object) ? known : decoded.object, problems: [], uid, points };
-  if (known === undefined) return { object: undefined, problems: decoded.problems, uid, points };
+  if (known === undefined) return { object: undefined, problems: decoded.problems, remains: decoded.remains, uid, points };
   const hint = 'The last good version of this object stays in force until it is repaired.';
   return { object: known, problems: decoded.problems.map((problem): Problem => ({ ...problem, hint, effect: 'None' })), uid, points };
 }

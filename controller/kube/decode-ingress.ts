@@ -1,7 +1,7 @@
 // Ingress and IngressClass (networking.k8s.io/v1). The rules for hosts and paths are those of the API server's validation,
 // so that a folder refuses what a cluster would refuse.
 import { isIP } from 'node:net';
-import { anyText, field, fields, isLabel, isMapping, isSubdomain, label, list, listNotNull, oneOf, optional, optionalText, portNumber, subdomain, text, textThat } from './decode-readers.ts';
+import { anyText, field, fields, isLabel, isMapping, isSubdomain, label, list, listNotNull, oneOf, optional, optionalText, portNumber, subdomain, text, textThat, UNREADABLE } from './decode-readers.ts';
 import type { Fields, Read } from './decode-readers.ts';
 import type { Reading } from './decode-reading.ts';
 import type { Ingress, IngressBackend, IngressClass, IngressPath, IngressRule, IngressTls, Metadata } from './objects.ts';
@@ -76,7 +76,7 @@ const readPath: Read<IngressPath> = (value, at) => {
   const of = fields(value, at);
   const pathType = field(of, 'pathType', readPathType, at);
   const path = field(of, 'path', pathType === 'ImplementationSpecific' ? loosePath : canonicalPath, at);
-  return { path, pathType, backend: field(of, 'backend', readBackend, at) };
+  return { path: isMapping(value) ? path : UNREADABLE, pathType, backend: field(of, 'backend', readBackend, at) };
 };
 
 const readPaths = listNotNull(readPath);
@@ -84,6 +84,7 @@ const readPaths = listNotNull(readPath);
 const readRules = listNotNull((value, at): IngressRule => {
   const of = fields(value, at);
   const rule = field(of, 'host', optionalText(host, ''), at);
+  if (!isMapping(value)) return { host: UNREADABLE, paths: [] };
   if (of.http === undefined) return { host: rule, paths: [] };
   at.enter('http');
   const http = fields(of.http, at);

@@ -1,5 +1,5 @@
 // metadata of every kind.
-import { anyText, field, fields, integer, isMapping, label, mapOf, optional, optionalText, subdomain, text } from './decode-readers.ts';
+import { anyText, asWritten, field, fields, integer, isMapping, label, mapOf, optional, optionalText, subdomain, text } from './decode-readers.ts';
 import type { Fields, Read } from './decode-readers.ts';
 import { plain } from './decode-reading.ts';
 import type { Reading } from './decode-reading.ts';
@@ -40,7 +40,7 @@ export function readMetadata(object: Fields, scope: Scope, at: Reading): Metadat
 /** Namespace and name as far as they can be made out, for the origin of an object's Problems. */
 export function nameOf(object: Fields, scope: Scope): { readonly namespace: string; readonly name: string } {
   const metadata = isMapping(object.metadata) ? object.metadata : {};
-  const shown = (value: unknown): string => (typeof value === 'string' ? plain(value) : '');
+  const shown = (value: unknown): string => (value === undefined || typeof value === 'object' ? '' : plain(String(value)));
   return { namespace: scope.namespaced ? shown(metadata.namespace) || 'default' : '', name: shown(metadata.name) };
 }
 
@@ -50,8 +50,8 @@ const labels = mapOf(text, text);
 
 /** Annotation values alone may have several lines (snippets, JSON). */
 const annotationValue: Read<string> = (value, at) => {
-  if (typeof value !== 'string') return at.refuse(value, 'a string (write true, false and numbers in quotes)', '');
-  return /[\r\0]/.test(value) ? at.refuse(value, 'a string without CR and NUL', '') : value;
+  if (typeof value !== 'string') return at.refuse(value, 'a string (write true, false and numbers in quotes)', asWritten(value));
+  return /[\r\0]/.test(value) ? at.refuse(value, 'a string without CR and NUL', value.replace(/[\r\0]/g, '')) : value;
 };
 const annotationMap = mapOf(text, annotationValue);
 

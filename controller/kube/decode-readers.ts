@@ -10,10 +10,20 @@ const NO_FIELDS: Fields = {};
 const LABEL = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
 
+/** Stands in for a text that is nothing like one: no host, no path, and nothing that means nothing. */
+export const UNREADABLE = '(unreadable)';
+
+/** Stands in for a text that is refused: what was written, as far as it is text of one line. */
+export function asWritten(value: unknown): string {
+  if (typeof value === 'string') return value.replace(/[\r\n\0]/g, '');
+  if (value === undefined || value === null) return '';
+  return typeof value === 'object' ? UNREADABLE : String(value);
+}
+
 /** A string of one line: CR, LF and NUL are how text breaks out of where it is put. */
 export const text: Read<string> = (value, at) => {
-  if (typeof value !== 'string') return at.refuse(value, 'a string', '');
-  return /[\r\n\0]/.test(value) ? at.refuse(value, 'a string without CR, LF and NUL', '') : value;
+  if (typeof value !== 'string') return at.refuse(value, 'a string', asWritten(value));
+  return /[\r\n\0]/.test(value) ? at.refuse(value, 'a string without CR, LF and NUL', asWritten(value)) : value;
 };
 
 export const boolean: Read<boolean> = (value, at) => (typeof value === 'boolean' ? value : at.refuse(value, 'true or false', false));
@@ -33,7 +43,7 @@ export function oneOf<const W extends string>(first: W, ...others: readonly W[])
 
 /** A string that passes `test`; `allowed` says what passes. */
 export function textThat(test: (value: string) => boolean, allowed: string): Read<string> {
-  return (value, at) => (typeof value === 'string' && test(value) ? value : at.refuse(value, allowed, ''));
+  return (value, at) => (typeof value === 'string' && test(value) ? value : at.refuse(value, allowed, asWritten(value)));
 }
 
 export function isLabel(value: string): boolean {

@@ -9,10 +9,16 @@ import { isMapping, label } from './decode-readers.ts';
 import type { Fields } from './decode-readers.ts';
 import { plain, quoted, Reading } from './decode-reading.ts';
 import type { Problem } from '../model/problem.ts';
-import type { Kind, KubeObject, Metadata } from './objects.ts';
+import type { Ingress, Kind, KubeObject, Metadata } from './objects.ts';
+
+/** `remains`: of an Ingress, what can be read of it; the rest of it is as if it were not there, or as it was written. */
+export interface Refusal {
+  readonly problems: readonly Problem[];
+  readonly remains?: Ingress;
+}
 
 /** `'passed over'`: a kind that Fairlead does not read. */
-export type Decoded = { readonly object: KubeObject } | { readonly problems: readonly Problem[] } | 'passed over';
+export type Decoded = { readonly object: KubeObject } | Refusal | 'passed over';
 
 /** One object of a document. `path` leads from the document's root to it, and is empty unless it stood in a list. */
 export interface DecodedItem {
@@ -55,7 +61,8 @@ export function decode(input: unknown): Decoded {
   at.enter('apiVersion');
   if (typeof input.apiVersion === 'string' && input.apiVersion !== '') at.refuseFor(`found ${quoted(input.apiVersion)}, which Kubernetes has removed; it must be ${apiVersion}`, undefined, 'UnsupportedVersion');
   else at.refuse(input.apiVersion, apiVersion, undefined);
-  return { problems: at.problems() };
+  const found = decodeAs(kind, input);
+  return refused(at, 'object' in found ? found.object : found.remains);
 }
 
 /** Decodes one object whose kind is known from elsewhere: items of an API list do not say it themselves. */
@@ -66,7 +73,11 @@ export function decodeAs(kind: Kind, input: unknown): Exclude<Decoded, 'passed o
   if (object !== input) at.refuse(input, 'a mapping', undefined);
   const metadata = readMetadata(object, reader, at);
   const result = reader.read(object, metadata, at);
-  return at.failed ? { problems: at.problems() } : { object: result };
+  return at.failed ? refused(at, result) : { object: result };
+}
+
+function refused(at: Reading, remains: KubeObject | undefined): Refusal {
+  return { problems: at.problems(), ...(remains?.kind === 'Ingress' && { remains }) };
 }
 
 /** Decodes an object, or every object of a list (`List`, `IngressList`, …). */

@@ -138,6 +138,8 @@ export type ObjectOf<K extends Kind> = Extract<KubeObject, { readonly kind: K }>
 /** An object that is there and of which no version could be taken. `refused`: why, as the first of its Problems says it. */
 export interface Refused {
   readonly refused: string;
+  /** Of an Ingress, what can be read of it, for whom it must not leave open what it was to protect. Texts in it need not be what their types say. */
+  readonly remains?: Ingress;
 }
 
 /** `namespace/name`, or the name with a leading slash for objects without namespace: never a bare user's word. */

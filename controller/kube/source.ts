@@ -230,7 +230,7 @@ export class KubeSource implements Source {
 
   #change(kind: Kind, key: string, now: Arrived | undefined): Change | undefined {
     if (now?.object !== undefined) return now.object === this.#store.objects[kind].get(key) ? undefined : this.#store.put(now.object);
-    return now === undefined || now.problems.length === 0 ? this.#store.remove(kind, key) : this.#store.refuse(kind, key, now.problems);
+    return now === undefined || now.problems.length === 0 ? this.#store.remove(kind, key) : this.#store.refuse(kind, key, now.problems, now.remains);
   }
 
   #counts(ingressKey: string): boolean {

@@ -3,7 +3,7 @@
 import type { Problem } from '../model/problem.ts';
 import type { Origin } from '../../proxy/table/origin.ts';
 import { objectKey } from './objects.ts';
-import type { Kind, KubeObject, ObjectOf, Refused } from './objects.ts';
+import type { Ingress, Kind, KubeObject, ObjectOf, Refused } from './objects.ts';
 
 export const KINDS: readonly Kind[] = ['Ingress', 'IngressClass', 'Service', 'EndpointSlice', 'Endpoints', 'Secret', 'ConfigMap', 'Namespace'];
 
@@ -55,11 +55,12 @@ export class KubeStore implements KubeState {
   }
 
   /** It is there, and `problems` (at least one) are why there is no version of it to go on with. Undefined: that was known. */
-  refuse(kind: Kind, key: string, problems: readonly Problem[]): Change | undefined {
+  refuse(kind: Kind, key: string, problems: readonly Problem[], remains?: Ingress): Change | undefined {
     const [{ origin: { field }, message }] = problems as readonly [Problem];
     const refused = field === undefined ? message : `${field}: ${message}`;
-    const known = this.refused[kind].get(key)?.refused === refused;
-    this.refused[kind].set(key, { refused });
+    const before = this.refused[kind].get(key);
+    const known = before?.refused === refused && before.remains === remains;
+    this.refused[kind].set(key, { refused, ...(remains !== undefined && { remains }) });
     return this.objects[kind].delete(key) || !known ? { kind, key } : undefined;
   }
 

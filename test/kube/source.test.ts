@@ -202,6 +202,23 @@ test('a version that does not decode leaves the one before in force, with a Prob
   await until('it is gone, and its Problem with it', () => source.state.objects.Ingress.size === 0 && source.problems().length === 0);
 });
 
+test('what can be read of an Ingress of which no version decodes is there for those who close it, as it is now', async (t) => {
+  const cluster = await Cluster.start('test server');
+  t.teardown(() => cluster.stop());
+  const write = (host: string, value = 'b\r'): unknown =>
+    cluster.server.write({ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name: 'web', namespace: 'shop', annotations: { a: value } }, spec: { rules: [{ host }] } });
+  write('a.example');
+  const { source, started, changes } = await follow(t, cluster);
+  await started;
+  const remains = () => source.state.refused.Ingress.get('shop/web')?.remains;
+  t.deepEqual([remains()?.rules[0]?.host, remains()?.metadata.annotations.get('a')], ['a.example', 'b']);
+  write('b.example');
+  await until('the change is told', () => changes.includes('Ingress shop/web'));
+  t.is(remains()?.rules[0]?.host, 'b.example');
+  write('b.example', 'b');
+  await until('it is repaired', () => source.state.objects.Ingress.has('shop/web') && remains() === undefined);
+});
+
 test('a Secret that does not decode is known to be there, until it is repaired, gone, or nobody wants it any more', async (t) => {
   const cluster = await Cluster.start('test server');
   t.teardown(() => cluster.stop());

@@ -140,7 +140,8 @@ function apply(store: KubeStore, dns: Map<string, { readonly addresses: readonly
   const { namespace: in_, name: called } = victim.metadata;
   const key = `${in_}/${called}`;
   const why = (message: string): Problem => ({ severity: 'error', reason: 'InvalidObject', origin: { kind: victim.kind, namespace: in_, name: called }, message, effect: 'ObjectRefused' });
-  const change = 'remove' in one ? store.remove(victim.kind, key) : store.refuse(victim.kind, key, [why(one.why)]);
+  // What remains of it is never the object itself.
+  const change = 'remove' in one ? store.remove(victim.kind, key) : store.refuse(victim.kind, key, [why(one.why)], victim.kind === 'Ingress' ? { ...victim } : undefined);
   return change === undefined ? [] : [change];
 }
 

@@ -4,12 +4,11 @@ import type { Ingress } from '../../kube/objects.ts';
 import type { Problem } from '../../model/problem.ts';
 import { seen } from '../../model/seen.ts';
 import type { Translation } from '../../model/translation.ts';
-import { annotationOrigin, PREFIXES, readingOf } from './annotations.ts';
+import { annotationOrigin, readingOf } from './annotations.ts';
 import { closed, withMeaning } from './closed.ts';
-import { formerlyProtected } from './former.ts';
 import { GROUPS, SUPPORTED } from './groups.ts';
-import { ALIASES, KNOWN_ANNOTATIONS } from './known.ts';
-import { FALSE } from './values.ts';
+import { written } from './written.ts';
+import type { WrittenAnnotation } from './written.ts';
 
 /** `translation` is that of the same Ingress without annotations. */
 export function annotate(ingress: Ingress, translation: Translation): Translation {
@@ -31,23 +30,12 @@ function cannotCheckClients({ connection }: Translation): boolean {
 }
 
 function unreadAnnotations(ingress: Ingress): Problem[] {
-  const problems: Problem[] = [];
-  for (const [key, value] of ingress.metadata.annotations) {
-    const prefix = PREFIXES.find((each) => key.startsWith(each));
-    if (prefix === undefined) continue;
-    const name = key.slice(prefix.length);
-    if (!SUPPORTED.has(ALIASES.get(name) ?? name)) problems.push(unreadAnnotation(ingress, key, name, value));
-  }
-  return problems;
+  return written(ingress).filter(({ canonical }) => !SUPPORTED.has(canonical)).map((annotation) => unreadAnnotation(ingress, annotation));
 }
 
-/** `name`: as it was written, perhaps an alias. */
-function unreadAnnotation(ingress: Ingress, key: string, name: string, value: string): Problem {
-  const known = KNOWN_ANNOTATIONS.get(ALIASES.get(name) ?? name);
+function unreadAnnotation(ingress: Ingress, { key, name, known, protects, notAlone }: WrittenAnnotation): Problem {
   const origin = annotationOrigin(ingress, key);
-  // Blanks are no number: ingress-nginx refuses the Ingress, and serves it without limit for `0` and nothing alone.
-  const trimmed = value.trim() === '' && (known === undefined || known.raw === true) ? value : value.trim();
-  if (known === undefined ? formerlyProtected(name, trimmed) : known.protects?.(trimmed) === true) {
+  if (protects) {
     const wholeHost = known?.wholeHost === true;
     const closes = wholeHost ? 'in ingress-nginx it holds for all of a host, so every route of the hosts of this Ingress, whichever Ingress it belongs to, answers' : 'the routes of this Ingress answer';
     return {
@@ -62,7 +50,7 @@ function unreadAnnotation(ingress: Ingress, key: string, name: string, value: st
   if (known === undefined) {
     return { severity: 'warning', reason: 'UnknownAnnotation', origin, message: `there is no annotation ${seen(key)}`, effect: 'ValueIgnored' };
   }
-  if (known.notAlone === true && value !== '' && !FALSE.includes(value)) {
+  if (notAlone) {
     return {
       severity: 'error',
       reason: 'UnsupportedAnnotation',

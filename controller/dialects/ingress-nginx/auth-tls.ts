@@ -8,7 +8,7 @@ import type { AnnotationGroup } from './group.ts';
 import { any, bool, int, oneOf } from './values.ts';
 import type { Parser } from './values.ts';
 
-const SECRET = 'auth-tls-secret';
+export const SECRET = 'auth-tls-secret';
 const OTHERS = ['auth-tls-verify-client', 'auth-tls-verify-depth', 'auth-tls-match-cn', 'auth-tls-error-page', 'auth-tls-pass-certificate-to-upstream'] as const;
 const MODES = { on: 'on', off: 'off', optional: 'optional', optional_no_ca: 'report' } as const;
 const DEFAULT_DEPTH = 1;

@@ -1,6 +1,6 @@
 // All Ingresses that are ours, each with its Translation, and who contributes to which hostname. Told what changed, it
 // says which hostnames have to be assembled again.
-import type { Ingress } from '../../kube/objects.ts';
+import type { Ingress, Refused } from '../../kube/objects.ts';
 import type { KubeState } from '../../kube/state.ts';
 import type { Contribution } from '../../model/assemble.ts';
 import { internalError } from '../../model/internal-error.ts';
@@ -10,19 +10,21 @@ import type { Upstreams } from '../../model/upstreams.ts';
 import { isOurs, ourClasses, sameClasses } from './classes.ts';
 import type { ClassSettings, OurClasses } from './classes.ts';
 
+/** `refused`: why the Ingress is not taken; then it is what remains of it. Gives the same for the same object. */
+type Translate = (ingress: Ingress, refused: string | undefined) => Translation;
+
 export class Ingresses {
   readonly #settings: ClassSettings;
   readonly #problems: ProblemBook;
   readonly #upstreams: Upstreams;
-  readonly #translateOne: (ingress: Ingress) => Translation;
+  readonly #translateOne: Translate;
   #classes: OurClasses | undefined;
   /** Remembered for as long as the object exists: objects are replaced, never changed. */
   readonly #remembered = new WeakMap<Ingress, Translation>();
   readonly #translations = new Map<string, Translation>();
   readonly #contributions = new Map<string, Map<string, Contribution>>();
 
-  /** `translate` must give the same for the same object. */
-  constructor(settings: ClassSettings, problems: ProblemBook, upstreams: Upstreams, translate: (ingress: Ingress) => Translation) {
+  constructor(settings: ClassSettings, problems: ProblemBook, upstreams: Upstreams, translate: Translate) {
     this.#settings = settings;
     this.#problems = problems;
     this.#upstreams = upstreams;
@@ -34,8 +36,9 @@ export class Ingresses {
     const hostnames = new Set<string>();
     const keys = this.#updateClasses(state, classesChanged) || changed === undefined ? this.#allKeys(state) : changed;
     for (const key of keys) {
-      const ingress = state.objects.Ingress.get(key);
-      this.#replace(key, ingress !== undefined && isOurs(ingress, this.#classes!, this.#settings) ? this.#translate(ingress) : undefined, hostnames);
+      const { refused, remains }: Partial<Refused> = state.refused.Ingress.get(key) ?? {};
+      const ingress = state.objects.Ingress.get(key) ?? remains;
+      this.#replace(key, ingress !== undefined && isOurs(ingress, this.#classes!, this.#settings) ? this.#translate(ingress, refused) : undefined, hostnames);
     }
     return hostnames;
   }
@@ -59,21 +62,21 @@ export class Ingresses {
   }
 
   #allKeys(state: KubeState): ReadonlySet<string> {
-    return new Set([...state.objects.Ingress.keys(), ...this.#translations.keys()]);
+    return new Set([...state.objects.Ingress.keys(), ...state.refused.Ingress.keys(), ...this.#translations.keys()]);
   }
 
-  #translate(ingress: Ingress): Translation {
+  #translate(ingress: Ingress, refused: string | undefined): Translation {
     let translation = this.#remembered.get(ingress);
     if (translation === undefined) {
-      translation = this.#translateGuarded(ingress);
+      translation = this.#translateGuarded(ingress, refused);
       this.#remembered.set(ingress, translation);
     }
     return translation;
   }
 
-  #translateGuarded(ingress: Ingress): Translation {
+  #translateGuarded(ingress: Ingress, refused: string | undefined): Translation {
     try {
-      return this.#translateOne(ingress);
+      return this.#translateOne(ingress, refused);
     } catch (error) {
       const origin = { kind: 'Ingress', namespace: ingress.metadata.namespace, name: ingress.metadata.name };
       return { origin, createdAt: Infinity, hosts: [], tls: [], problems: [internalError(origin, error, 'ObjectRefused')] };
