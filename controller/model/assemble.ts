@@ -1,5 +1,6 @@
 // Settles what several objects want of one hostname: the oldest wins, and the loser is told. Objects of all dialects and
 // namespaces meet here; nothing here knows how they were written.
+import { equal } from '../../proxy/table/equal.ts';
 import { originText } from '../../proxy/table/origin.ts';
 import type { Origin } from '../../proxy/table/origin.ts';
 import type { PathMatch } from '../../proxy/table/route.ts';
@@ -110,7 +111,7 @@ function fallbackConflict(hostname: string, loser: RouteIntent, winner: RouteInt
 
 /** Two objects that send unmatched requests to the same Services do not contradict each other. */
 function sameAction(a: RouteIntent, b: RouteIntent): boolean {
-  if (a.action.type !== 'Forward' || b.action.type !== 'Forward') return a.action.type === b.action.type;
+  if (a.action.type !== 'Forward' || b.action.type !== 'Forward') return equal(a.action, b.action);
   const name = (route: typeof a.action) => route.backends.map(({ namespace, service, port }) => `${namespace}/${service}:${port}`).join();
   return name(a.action) === name(b.action);
 }

@@ -285,14 +285,18 @@ function reportBug(error: unknown): void {
 }
 
 function redirectReply(action: Redirect, exchange: Exchange): Reply {
-  const { request, client } = exchange;
+  const reply = plainReply(action.status, 'Redirect');
+  return { ...reply, headers: [...reply.headers, 'location', action.location ?? locationOf(action, exchange)] };
+}
+
+function locationOf(action: Redirect, { request, client }: Exchange): string {
   const scheme = action.scheme ?? client.scheme;
   const host = action.hostname ?? hostOf(request);
   const standard = scheme === 'https' ? 443 : 80;
+  // HTTP/1.0 knows requests without Host: a path alone leads back to where they went.
+  if (host === '') return action.path ?? request.target;
   const port = action.port === undefined || action.port === standard ? '' : `:${action.port}`;
-  const location = `${scheme}://${host}${port}${action.path ?? request.target}`;
-  const reply = plainReply(action.status, 'Redirect');
-  return { ...reply, headers: [...reply.headers, 'location', location] };
+  return `${scheme}://${host}${port}${action.path ?? request.target}`;
 }
 
 /** The host as the client wrote it, without port. */

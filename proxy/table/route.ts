@@ -155,11 +155,13 @@ export interface AtLeast {
 /** Answer with a redirect. Absent parts are taken from the request. */
 export interface Redirect {
   readonly type: 'Redirect';
-  readonly status: 301 | 302 | 303 | 307 | 308;
+  readonly status: 300 | 301 | 302 | 303 | 307 | 308;
   readonly scheme?: string;
   readonly hostname?: string;
   readonly port?: number;
   readonly path?: string;
+  /** In place of all parts: the whole Location, as it is. */
+  readonly location?: string;
 }
 
 /** Answer without an endpoint. `reason` is the stable word in access log and metrics. */

@@ -93,6 +93,39 @@ test('backend-protocol HTTPS and AUTO_HTTP speak TLS to endpoints, FCGI is never
   t.is(body, 'over TLS');
 });
 
+test('a redirect answers over HTTP and HTTPS with exactly its value, without a Service, and before the redirect to https', async (t) => {
+  const { chainPem, keyPem } = selfSigned({ hostnames: ['*.example.com'] });
+  const secret = JSON.stringify({ apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata: { name: 'wild', namespace: 'shop' }, stringData: { 'tls.crt': chainPem, 'tls.key': keyPem } });
+  const withTls = (name: string, notes: Notes): string => {
+    const made = JSON.parse(annotated(name, notes)) as { spec: object };
+    return JSON.stringify({ ...made, spec: { ...made.spec, tls: [{ hosts: [`${name}.example.com`], secretName: 'wild' }] } });
+  };
+  const files = {
+    'a.yaml': documents(
+      secret,
+      withTls('old', { 'permanent-redirect': 'https://new.example.org' }),
+      withTls('maint', { 'temporal-redirect': 'https://status.example.org:443/a,b?x=1', 'temporal-redirect-code': '307', 'permanent-redirect': '/never' }),
+      withTls('path', { 'permanent-redirect': '/moved?to=here', 'permanent-redirect-code': '308' }),
+      withTls('closed', { 'temporal-redirect': 'https://status.example.org', 'denylist-source-range': '192.0.2.0/24' }),
+      withTls('hostile', { 'permanent-redirect': 'https://new.example.org\nSet-Cookie: a=b' }),
+    ),
+  };
+  const run = await startFairlead(t, { files });
+  for (const ca of [undefined, chainPem]) {
+    const scheme = ca === undefined ? 'http' : 'https';
+    const ask = async (name: string, method = 'GET'): Promise<unknown[]> => {
+      const { status, headers } = await get(ca === undefined ? run.http : run.https, '/x?y=1', { host: `${name}.example.com`, method, ...(ca !== undefined && { ca }), ...(method === 'POST' && { body: 'x' }) });
+      return [status, headers['location'], headers['set-cookie']];
+    };
+    t.deepEqual(await ask('old'), [301, 'https://new.example.org', undefined], scheme);
+    t.deepEqual(await ask('old', 'POST'), [301, 'https://new.example.org', undefined], scheme);
+    t.deepEqual(await ask('maint'), [307, 'https://status.example.org:443/a,b?x=1', undefined], scheme);
+    t.deepEqual(await ask('path'), [308, `${scheme}://path.example.com/moved?to=here`, undefined], scheme);
+    t.deepEqual(await ask('closed'), [503, undefined, undefined], scheme);
+    t.deepEqual(await ask('hostile'), [503, undefined, undefined], scheme);
+  }
+});
+
 test('flags stand in where no annotation says anything', async (t) => {
   const a = await startBackend(t, 'a');
   const files = { 'site.yaml': documents(annotated('site', {}), service('web'), endpoints('web', a)), 'own.yaml': annotated('own', { 'proxy-body-size': '8k' }) };

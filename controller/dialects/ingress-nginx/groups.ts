@@ -7,6 +7,7 @@ import { loadBalancing } from './load-balancing.ts';
 import { nextUpstreamGroup } from './next-upstream.ts';
 import { proxy } from './proxy.ts';
 import { proxySsl } from './proxy-ssl.ts';
+import { redirect } from './redirect.ts';
 import { serverAlias } from './server-alias.ts';
 import { serviceUpstream } from './service-upstream.ts';
 import { sessionAffinity } from './session-affinity.ts';
@@ -17,6 +18,8 @@ import { upstreamVhost } from './upstream-vhost.ts';
 
 export const GROUPS: readonly AnnotationGroup[] = [
   httpsRedirect,
+  // After the redirect to https, in whose place it comes, and before all that is about backends, of which it leaves none.
+  redirect,
   ssl,
   sslPassthrough,
   authTls,

@@ -64,6 +64,42 @@ test('ACME challenges are never redirected', (t) => {
   t.deepEqual([...challenge.filters, ...challenge.tlsFilters], []);
 });
 
+test('a redirect is the whole of what its routes do, the temporal one before the permanent one', (t) => {
+  const note = { [nginx('permanent-redirect')]: 'https://new.example.org', [nginx('force-ssl-redirect')]: 'true' };
+  const { routes, fallback } = annotated(note).hosts[0]!;
+  for (const { action, filters, tlsFilters } of [...routes, fallback]) {
+    t.deepEqual([action, filters, tlsFilters], [{ type: 'Redirect', status: 301, location: 'https://new.example.org' }, [], []]);
+  }
+  const both = first(annotated({ ...note, [nginx('temporal-redirect')]: ' https://status.example.org ' }));
+  t.deepEqual(both.action, { type: 'Redirect', status: 302, location: 'https://status.example.org' });
+  t.deepEqual(first(annotated({ [nginx('permanent-redirect')]: '/new?x=1' })).action, { type: 'Redirect', status: 301, path: '/new?x=1' });
+  t.deepEqual(first(annotated({ [nginx('permanent-redirect-code')]: '308' })).action.type, 'Forward');
+});
+
+test('codes of redirects that lead nowhere are the usual ones, and told', (t) => {
+  for (const [name, value, good, bad, usual] of [
+    ['permanent-redirect', '/new', ['300', '301', '302', '303', '307', '308'], ['200', '304', '305', '309', '-1'], 301],
+    ['temporal-redirect', 'http://b.example', ['300', '307'], ['299', '308', '404'], 302],
+  ] as const) {
+    const coded = (code: string): Translation => annotated({ [nginx(name)]: value, [nginx(`${name}-code`)]: code });
+    const statusOf = (translation: Translation): unknown => 'status' in first(translation).action && first(translation).action;
+    for (const code of good) {
+      t.like(statusOf(coded(code)), { type: 'Redirect', status: Number(code) });
+      t.deepEqual(coded(code).problems, []);
+    }
+    for (const code of bad) {
+      t.like(statusOf(coded(code)), { type: 'Redirect', status: usual });
+      t.deepEqual(reasons(coded(code)), ['InvalidAnnotation DefaultUsed']);
+    }
+  }
+});
+
+test('a redirect opens nothing that a protective annotation closes', (t) => {
+  for (const [name, value] of [['whitelist-source-range', '10.0.0.0/8'], ['auth-url', 'https://login.example'], ['auth-tls-secret', 'nowhere']] as const) {
+    t.like(first(annotated({ [nginx('temporal-redirect')]: 'https://b.example', [nginx(name)]: value })).action, { type: 'Respond', reason: 'RouteDenied' }, name);
+  }
+});
+
 test('our own prefix wins over that of ingress-nginx', (t) => {
   t.deepEqual(types(first(annotated({ [nginx('ssl-redirect')]: 'true', 'fairlead.dev/ssl-redirect': 'false' })).tlsFilters), []);
   t.deepEqual(types(first(annotated({ [nginx('ssl-redirect')]: 'false', 'fairlead.dev/ssl-redirect': '' })).tlsFilters), []);

@@ -48,6 +48,10 @@ const ROWS: readonly Row[] = [
   { name: 'session-cookie-change-on-failure', good: 'true', bad: ['on'], ifBad: 'DefaultUsed', beside: SESSION },
   { name: 'service-upstream', good: 'true', bad: ['yes', 'on'], ifBad: 'DefaultUsed' },
   { name: 'upstream-vhost', good: 'inner.example', bad: ['a;b', 'a\r\nX: y', '$no_such_variable'], ifBad: 'RouteDenied' },
+  { name: 'permanent-redirect', good: 'https://new.example.org', bad: ['https://new.example.org$request_uri', 'https://a\r\nX: y', 'https://a b', 'new.example.org', 'javascript:x', 'https:///x', 'https://a:99999/'], ifBad: 'RouteDenied' },
+  { name: 'permanent-redirect-code', good: '308', bad: ['308x', 'permanent'], ifBad: 'RouteDenied', beside: { 'permanent-redirect': '/new' } },
+  { name: 'temporal-redirect', good: 'https://status.example.org/x?y=1', bad: ['/maintenance', 'ftp://status.example.org', 'httpx://status.example.org', 'https://a\nX: y', 'https:status'], ifBad: 'RouteDenied' },
+  { name: 'temporal-redirect-code', good: '307', bad: ['307.5', 'moved'], ifBad: 'RouteDenied', beside: { 'temporal-redirect': 'https://status.example.org' } },
   { name: 'proxy-request-buffering', good: 'off', bad: ['no', 'Off'], ifBad: 'DefaultUsed' },
 ];
 
