@@ -8,7 +8,7 @@ import { settleConnections } from './connections.ts';
 import type { Problem } from './problem.ts';
 import { seen } from './seen.ts';
 import { byAge } from './translation.ts';
-import type { ClientCertificatesIntent, ConnectionIntent, HostIntent, RouteIntent, Said, Translation } from './translation.ts';
+import type { ClientCertificatesIntent, ClosedPattern, ConnectionIntent, HostIntent, RouteIntent, Said, Translation } from './translation.ts';
 
 /** One object's wish for one hostname. */
 export interface Contribution {
@@ -49,8 +49,9 @@ export function assembleHost(hostname: string, contributions: readonly Contribut
     }
   }
   // Nobody is told of conflicts among these: it has been said of their paths.
-  for (const route of closedPatterns(oldestFirst)) {
+  for (const { route, problem } of closedPatterns(oldestFirst)) {
     const key = JSON.stringify(route.match);
+    if (problem !== undefined) problems.push(problem);
     if (!winners.has(key)) winners.set(key, route);
   }
   const withFallback = oldestFirst.filter(({ intent }) => intent.ownFallback);
@@ -73,7 +74,7 @@ export function assembleHost(hostname: string, contributions: readonly Contribut
   };
 }
 
-function closedPatterns(contributions: readonly Contribution[]): readonly RouteIntent[] {
+function closedPatterns(contributions: readonly Contribution[]): readonly ClosedPattern[] {
   if (!contributions.some(({ intent }) => intent.meansPatterns === true)) return [];
   return contributions.flatMap(({ intent }) => intent.closedPatterns ?? []);
 }

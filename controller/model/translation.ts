@@ -77,12 +77,18 @@ export interface HostIntent {
   readonly ownFallback: boolean;
   /** It means the paths of this hostname, those of other objects among them, as regular expressions. That is not supported, but what is closed has to be closed for all that they match. */
   readonly meansPatterns?: true;
-  /** What the closed routes of this object are as regular expressions: they stand where some object means paths as such. */
-  readonly closedPatterns?: readonly RouteIntent[];
+  /** What its closed routes, and its paths that no text can stand for, are as regular expressions: they stand where some object means paths as such. */
+  readonly closedPatterns?: readonly ClosedPattern[];
   /** Where it says what may keep somebody out of all of the hostname and cannot be honoured: then the routes of other objects are closed as well. */
   readonly closed?: Origin;
   /** No rule of it names the hostname: it counts only where no other object's does either. */
   readonly alias?: true;
+}
+
+export interface ClosedPattern {
+  readonly route: RouteIntent;
+  /** Told where the pattern stands; absent: the whole object is closed, which has been told. */
+  readonly problem?: Problem;
 }
 
 /** A Route whose backends are still Services, and some of whose filters depend on the hostname's having TLS. */

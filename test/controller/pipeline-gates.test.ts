@@ -1,5 +1,6 @@
 // Gates whose paths are regular expressions: an Ingress with a protective annotation that is not supported, beside one that has the
-// rest of the host. What the expression matches is closed, as far as ingress-nginx would have asked there.
+// rest of the host. What the expression matches is closed, as far as ingress-nginx would have asked there; and so it is for one that
+// protects nothing, lest another application answer.
 import test from 'ava';
 import { answerTo, documents, ingressYaml, problemLines, runOnce, serviceYaml } from '../support/pipeline.ts';
 
@@ -75,4 +76,42 @@ test('every host of the Ingress is closed alike, rules without a host among them
   const gate = ingressYaml({ name: 'gate', paths: ['ImplementationSpecific /ad.in admin'], created: '2025-01-01T00:00:00Z', annotations: `${AUTH}, ${REGEX}` });
   const { sections } = runOnce(documents(serviceYaml('web', 'admin'), ingressYaml({ name: 'site', paths: ['Prefix / web'], created: '2024-01-01T00:00:00Z' }), gate));
   t.deepEqual(['/admin', '/'].map((path) => answerTo(sections, 'b.example', path)), [CLOSED, OPEN]);
+});
+
+const UNSUPPORTED = 'UnsupportedPath RouteDenied Ingress gate spec.rules[0].http.paths[0].path';
+
+for (const [path, closed, open] of [
+  ['/api(/|$)(.*)', ['/api', '/api/x', '/API/x'], ['/', '/apix', '/other']],
+  ['/(.*)', ['/', '/x'], []],
+  ['/index\\\\.html', ['/index.html'], ['/index-html', '/']],
+  ['/api/?(.*)', ['/api', '/apix', '/api/x'], ['/', '/ap']],
+  ['/v[0-9]{1,2}$', ['/v1', '/v12'], ['/v123', '/v1/x']],
+] as const) {
+  for (const annotation of [REGEX, REWRITE]) {
+    test(`what ${path} matches with ${annotation.slice(28)} is no other application's, and one error`, (t) => {
+      t.deepEqual(answers(path, annotation, closed), closed.map(() => CLOSED));
+      t.deepEqual(answers(path, annotation, open), open.map(() => OPEN));
+      const result = runOnce(documents(serviceYaml('admin'), ingressYaml({ name: 'gate', host: 'a.example', paths: [`ImplementationSpecific ${path} admin`], annotations: annotation })));
+      t.deepEqual(problemLines(result).filter((line) => !line.startsWith('UnsupportedAnnotation')), [UNSUPPORTED]);
+      t.is(result.problems.find(({ reason }) => reason === 'UnsupportedPath')?.severity, 'error');
+    });
+  }
+}
+
+test('a path that is plain text goes to its own Service, beside one that is an expression', (t) => {
+  const gate = ingressYaml({ name: 'gate', host: 'a.example', paths: ['ImplementationSpecific /api(/|$)(.*) admin', 'Prefix /plain admin', 'Exact /v1.0/index.html admin'], annotations: REWRITE });
+  const result = runOnce(documents(serviceYaml('admin'), gate));
+  t.deepEqual(['/plain/x', '/v1.0/index.html', '/api/x'].map((path) => answerTo(result.sections, 'a.example', path)), ['default/admin:80', 'default/admin:80', CLOSED]);
+  t.deepEqual(problemLines(result).filter((line) => !line.startsWith('UnsupportedAnnotation')), [UNSUPPORTED]);
+});
+
+test('an expression without annotations is one where another Ingress of its host says so, and else text without a Problem', (t) => {
+  const site = ingressYaml({ name: 'site', host: 'a.example', paths: ['Prefix / web'], created: '2024-01-01T00:00:00Z' });
+  const gate = ingressYaml({ name: 'gate', host: 'a.example', paths: ['ImplementationSpecific /api(/|$)(.*) admin'] });
+  const answered = (more: string) => {
+    const result = runOnce(documents(serviceYaml('web', 'admin'), site, gate, more));
+    return [answerTo(result.sections, 'a.example', '/api/x'), problemLines(result).filter((line) => !line.startsWith('UnsupportedAnnotation'))];
+  };
+  t.deepEqual(answered(ingressYaml({ name: 'other', host: 'a.example', paths: ['Prefix /other web'], annotations: REGEX })), [CLOSED, [UNSUPPORTED]]);
+  t.deepEqual(answered(ingressYaml({ name: 'other', host: 'b.example', paths: ['Prefix /other web'], annotations: REGEX })), [OPEN, []]);
 });

@@ -126,6 +126,23 @@ test('a redirect answers over HTTP and HTTPS with exactly its value, without a S
   }
 });
 
+test('what a path matches as a regular expression is answered 503, and not by the application that has the rest of the host', async (t) => {
+  const web = await startBackend(t, 'web');
+  const shop = (name: string, path: string, annotations: Notes): string =>
+    JSON.stringify({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      metadata: { name, namespace: 'shop', annotations },
+      spec: { rules: [{ host: 'shop.example.com', http: { paths: [{ path, pathType: 'ImplementationSpecific', backend: { service: { name: 'web', port: { number: 80 } } } }] } }] },
+    });
+  const notes = { 'nginx.ingress.kubernetes.io/use-regex': 'true', 'nginx.ingress.kubernetes.io/rewrite-target': '/$2' };
+  const run = await startFairlead(t, { files: { 'a.yaml': documents(service('web'), endpoints('web', web), shop('web', '/', {}), shop('api', '/api(/|$)(.*)', notes)) } });
+  const ask = (path: string): Promise<Answer> => get(run.http, path, { host: 'shop.example.com' });
+  for (const path of ['/api', '/api/x', '/Api/x']) t.regex((await ask(path)).body, /^503 .*RouteDenied/s, path);
+  for (const path of ['/', '/apix']) t.is((await ask(path)).status, 200, path);
+  t.regex((await get(run.admin, '/problems')).body, /error UnsupportedPath/);
+});
+
 test('flags stand in where no annotation says anything', async (t) => {
   const a = await startBackend(t, 'a');
   const files = { 'site.yaml': documents(annotated('site', {}), service('web'), endpoints('web', a)), 'own.yaml': annotated('own', { 'proxy-body-size': '8k' }) };

@@ -5,7 +5,7 @@ import type { Problem } from '../../model/problem.ts';
 import { seen } from '../../model/seen.ts';
 import type { Translation } from '../../model/translation.ts';
 import { annotationOrigin, readingOf } from './annotations.ts';
-import { closed, withMeaning } from './closed.ts';
+import { closed, withMeaning, withoutExpressions } from './closed.ts';
 import { GROUPS, SUPPORTED } from './groups.ts';
 import { written } from './written.ts';
 import type { WrittenAnnotation } from './written.ts';
@@ -15,13 +15,14 @@ export function annotate(ingress: Ingress, translation: Translation): Translatio
   const reading = readingOf(ingress);
   const unread = unreadAnnotations(ingress);
   const effects = GROUPS.map((group) => group.effect(reading.annotations));
-  const problems = [...translation.problems, ...reading.problems, ...unread];
-  if (unread.some(({ effect }) => effect === 'ObjectRefused')) return { ...translation, hosts: [], tls: [], problems };
+  const told = [...reading.problems, ...unread];
+  if (unread.some(({ effect }) => effect === 'ObjectRefused')) return { ...translation, hosts: [], tls: [], problems: [...translation.problems, ...told] };
   // What holds for whole hosts holds for the routes of others, too: it stays when the routes of this one are denied.
   const changed = effects.filter((effect) => effect !== undefined).reduce((before, change) => change(before), translation);
   const wholeHost = unread.find(({ effect }) => effect === 'HostDenied')?.origin;
   const denied = wholeHost !== undefined || reading.denied() || unread.some(({ effect }) => effect === 'RouteDenied') || cannotCheckClients(changed);
-  return { ...withMeaning(ingress, denied ? closed(ingress, changed, wholeHost) : changed), problems };
+  const meant = withMeaning(ingress, denied ? closed(ingress, changed, wholeHost) : withoutExpressions(ingress, changed));
+  return { ...meant, problems: [...meant.problems, ...told] };
 }
 
 /** Its hosts are closed, but where an older Ingress says who may come, and that must not be less than what this one meant to say. */

@@ -1,12 +1,15 @@
 // What is closed where a protective annotation cannot be honoured: every route of its Ingress, or of its hosts. If paths of its host
 // are regular expressions, which is not supported otherwise, all that its own match is closed as well: read as text, `/admin(/|$)(.*)`
 // would leave `/admin` to whoever has `/`. One Ingress that wants them is enough for all of the host, and lets `/admin` match `/Admin`.
+// Where nothing protects, that is so for paths that no text can stand for: what they match would get the answers of another application.
 import { MAX_REGEX_LENGTH, compileRegex } from '../../../proxy/match/regex.ts';
 import { DENIED } from '../../../proxy/table/denied.ts';
 import type { Origin } from '../../../proxy/table/origin.ts';
 import type { Ingress, IngressPath, IngressRule } from '../../kube/objects.ts';
 import { closeRoute } from '../../model/close-route.ts';
-import type { HostIntent, RouteIntent, Translation } from '../../model/translation.ts';
+import type { Problem } from '../../model/problem.ts';
+import { seen } from '../../model/seen.ts';
+import type { ClosedPattern, HostIntent, RouteIntent, Translation } from '../../model/translation.ts';
 import { readingOf } from './annotations.ts';
 import { onEveryRoute } from './group.ts';
 import { any, bool } from './values.ts';
@@ -17,7 +20,39 @@ const closeEveryRoute = onEveryRoute(closeRoute);
 export function closed(ingress: Ingress, translation: Translation, wholeHost: Origin | undefined): Translation {
   const denied = closeEveryRoute(translation);
   const more = wholeHost === undefined ? {} : { closed: wholeHost };
-  return { ...denied, hosts: denied.hosts.map((host) => ({ ...host, ...more, closedPatterns: patterns(ingress, host.hostname) })) };
+  return { ...denied, hosts: denied.hosts.map((host) => ({ ...host, ...more, closedPatterns: patterns(ingress, host.hostname).map(({ route }) => ({ route })) })) };
+}
+
+/** Of an Ingress whose routes are open. Where it means such a path as an expression itself, the route of its text is gone, and what was said of that. */
+export function withoutExpressions(ingress: Ingress, translation: Translation): Translation {
+  const isPattern = patternsOf(ingress);
+  const gone = new Set<string | undefined>();
+  const hosts = translation.hosts.map((host): HostIntent => {
+    const found = patterns(ingress, host.hostname).filter(({ path }) => OPERATOR.test(path.path));
+    if (found.length === 0) return host;
+    const closedPatterns = found.map(({ path, route }): ClosedPattern => ({ route, problem: unsupported(path, route.origin) }));
+    found.forEach(({ path }, index) => isPattern?.(path) === true && gone.add(closedPatterns[index]?.problem?.origin.field));
+    return { ...host, routes: host.routes.filter(({ origin }) => !gone.has(pathField(origin))), closedPatterns };
+  });
+  return { ...translation, hosts, problems: translation.problems.filter(({ reason, origin }) => reason !== 'InvalidPath' || !gone.has(origin.field)) };
+}
+
+/** A text with one of these is meant as an expression. A dot alone is not: `/index.html` matches itself, and hardly anybody means more. */
+const OPERATOR = /[\\^$*+?()[\]{}|]/;
+
+function unsupported({ path }: IngressPath, route: Origin): Problem {
+  return {
+    severity: 'error',
+    reason: 'UnsupportedPath',
+    origin: { ...route, field: pathField(route) },
+    message: `path ${seen(path)} is a regular expression by use-regex or rewrite-target of this or another Ingress of its host, which is not supported: what it matches answers 503 instead of going to the Service of another path`,
+    hint: 'write it as text with pathType Prefix, such as /api for /api(/|$)(.*), if the application takes its paths as clients send them',
+    effect: 'RouteDenied',
+  };
+}
+
+function pathField({ field }: Origin): string {
+  return `${field}.path`;
 }
 
 /** Notes of which hosts the paths are meant as regular expressions, in any case and anchored at their start only. */
@@ -42,24 +77,24 @@ function rulesOf({ rules }: Ingress, hostname: string): { readonly rule: Ingress
   return rules.map((rule, index) => ({ rule, index })).filter(({ rule: { host } }) => (host === '' ? '*' : host.toLowerCase()) === hostname);
 }
 
-function patterns(ingress: Ingress, hostname: string): RouteIntent[] {
-  const { namespace, name } = ingress.metadata;
-  const found = new Map<string, RouteIntent>();
-  for (const { rule, index } of rulesOf(ingress, hostname)) {
-    for (const [pathIndex, { path }] of rule.paths.entries()) {
-      const value = isExpression(path) ? path : widened(path);
-      if (found.has(value)) continue;
-      found.set(value, {
-        name: `${namespace}/${name}/rules[${index}].paths[${pathIndex}]/pattern`,
-        match: { path: { type: 'RegularExpression', value, ignoreCase: true }, headers: [], queryParams: [], cookies: [] },
-        filters: [],
-        tlsFilters: [],
-        action: DENIED,
-        origin: { kind: 'Ingress', namespace, name, field: `spec.rules[${index}].http.paths[${pathIndex}]` },
-      });
-    }
-  }
-  return [...found.values()];
+interface Pattern {
+  readonly path: IngressPath;
+  readonly route: RouteIntent;
+}
+
+function patterns(ingress: Ingress, hostname: string): Pattern[] {
+  return rulesOf(ingress, hostname).flatMap(({ rule, index }) => rule.paths.map((path, pathIndex) => ({ path, route: patternRoute(ingress, path.path, index, pathIndex) })));
+}
+
+function patternRoute({ metadata: { namespace, name } }: Ingress, path: string, index: number, pathIndex: number): RouteIntent {
+  return {
+    name: `${namespace}/${name}/rules[${index}].paths[${pathIndex}]/pattern`,
+    match: { path: { type: 'RegularExpression', value: isExpression(path) ? path : widened(path), ignoreCase: true }, headers: [], queryParams: [], cookies: [] },
+    filters: [],
+    tlsFilters: [],
+    action: DENIED,
+    origin: { kind: 'Ingress', namespace, name, field: `spec.rules[${index}].http.paths[${pathIndex}]` },
+  };
 }
 
 /** Paths of requests hold nothing but visible ASCII by the time that they are matched. */

@@ -35,7 +35,7 @@ function narrows(value: string): boolean {
   return items.size !== 2 || !items.has('0.0.0.0/0') || !items.has('::/0');
 }
 
-const AS_TEXT = 'the paths of this Ingress are taken as text, not as regular expressions';
+const AS_TEXT = 'taken as text, and those that are regular expressions answer 503';
 
 /** Without prefix. */
 export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<string, KnownAnnotation>([
@@ -147,7 +147,7 @@ export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<s
   ['proxy-ssl-verify', { risk: 'Low', protects: unless('', 'off') }],
   ['proxy-ssl-verify-depth', { risk: 'Low', raw: true }],
   ['relative-redirects', { risk: 'Low', raw: true }],
-  ['rewrite-target', { risk: 'Medium', instead: `paths are forwarded as they are, and ${AS_TEXT}` }],
+  ['rewrite-target', { risk: 'Medium', instead: `paths are forwarded as they are, ${AS_TEXT}` }],
   ['satisfy', { risk: 'Low', protects: unless('', 'all') }],
   ['server-alias', { risk: 'High' }],
   ['server-snippet', { risk: 'Critical', protects: mayKeepOut, wholeHost: true }],
@@ -173,7 +173,7 @@ export const KNOWN_ANNOTATIONS: ReadonlyMap<string, KnownAnnotation> = new Map<s
   ['upstream-hash-by-subset-size', { risk: 'Low', raw: true }],
   ['upstream-vhost', { risk: 'Low' }],
   ['use-port-in-redirects', { risk: 'Low', raw: true }],
-  ['use-regex', { risk: 'Low', raw: true, instead: AS_TEXT }],
+  ['use-regex', { risk: 'Low', raw: true, instead: `paths are ${AS_TEXT}` }],
   ['x-forwarded-prefix', { risk: 'Medium' }],
 ]);
 
