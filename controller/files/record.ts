@@ -25,7 +25,7 @@ export interface FileRecord {
   readonly text: string | undefined;
   readonly pieces: readonly PlacedPiece[];
   readonly claims: readonly FileClaim[];
-  /** Of documents that cannot be told to be any object. */
+  /** Of documents that cannot be told to be any object, and of words in others that Kubernetes does not have. */
   readonly problems: readonly Problem[];
   /** What keeps the present version of the file from being taken. */
   readonly failure: Problem | undefined;
@@ -53,9 +53,11 @@ export function recordOf(file: FileText, old: FileRecord | undefined): FileRecor
   const places: (readonly [Origin, Place])[] = [];
   for (const { piece, startLine } of pieces) {
     for (const item of piece.items) {
-      const { decoded } = item;
-      if (decoded === 'passed over') continue;
+      const { decoded, misspelt } = item;
       const place: Place = { file: path, startLine, piece, item };
+      for (const { origin } of misspelt) places.push([origin, place]);
+      problems.push(...misspelt);
+      if (decoded === 'passed over') continue;
       const shared = { rank, index: claims.length, file: path, place };
       if ('object' in decoded) {
         claims.push({ ...shared, kind: decoded.object.kind, key: objectKey(decoded.object.metadata), object: decoded.object, problems: [] });

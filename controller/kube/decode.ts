@@ -1,5 +1,5 @@
 // Untrusted JSON into typed objects: the one door through which anything of Kubernetes comes in, from files and from the
-// API alike. It never throws; an object is taken whole or refused whole, with every reason. Unknown fields are ignored.
+// API alike. It never throws; an object is taken whole or refused whole, with every reason. Unknown fields are ignored (but see misspelt.ts).
 import { readConfigMap, readSecret } from './decode-data.ts';
 import { readEndpoints, readEndpointSlice, readService } from './decode-endpoints.ts';
 import { readIngress, readIngressClass } from './decode-ingress.ts';
@@ -9,6 +9,7 @@ import { isMapping, label } from './decode-readers.ts';
 import type { Fields } from './decode-readers.ts';
 import { plain, quoted, Reading } from './decode-reading.ts';
 import type { Problem } from '../model/problem.ts';
+import { misspelt } from './misspelt.ts';
 import type { Ingress, Kind, KubeObject, Metadata } from './objects.ts';
 
 /** `remains`: of an Ingress, what can be read of it; the rest of it is as if it were not there, or as it was written. */
@@ -24,6 +25,8 @@ export type Decoded = { readonly object: KubeObject } | Refusal | 'passed over';
 export interface DecodedItem {
   readonly path: readonly (string | number)[];
   readonly decoded: Decoded;
+  /** Of words that Kubernetes does not have; nothing else follows from them. */
+  readonly misspelt: readonly Problem[];
 }
 
 interface KindReader extends Scope {
@@ -89,18 +92,18 @@ export function decodeAll(input: unknown): readonly DecodedItem[] {
 
 function flatten(input: unknown, path: readonly (string | number)[], into: DecodedItem[]): void {
   if (!isMapping(input) || typeof input.kind !== 'string' || !input.kind.endsWith('List')) {
-    into.push({ path, decoded: decode(input) });
+    into.push({ path, decoded: decode(input), misspelt: isMapping(input) ? misspelt(input) : [] });
     return;
   }
   const itemKind = input.kind.slice(0, -'List'.length);
   const items = input.items ?? [];
   if (!Array.isArray(items)) {
     // A kind of somebody else's may end with these letters, too.
-    into.push({ path, decoded: itemKind === '' || KINDS.has(itemKind) ? refusal(input.kind, 'items: it must be a list') : 'passed over' });
+    into.push({ path, decoded: itemKind === '' || KINDS.has(itemKind) ? refusal(input.kind, 'items: it must be a list') : 'passed over', misspelt: [] });
     return;
   }
   if (path.length >= 2 * MAX_LIST_DEPTH) {
-    into.push({ path, decoded: refusal(input.kind, `lists stand in lists more than ${MAX_LIST_DEPTH} deep`) });
+    into.push({ path, decoded: refusal(input.kind, `lists stand in lists more than ${MAX_LIST_DEPTH} deep`), misspelt: [] });
     return;
   }
   for (const [index, item] of items.entries()) {

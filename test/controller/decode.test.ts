@@ -266,7 +266,7 @@ test('other kinds, and kinds of the same name in other groups, are passed over',
   t.is(decode({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: null }), 'passed over');
   t.is(decode({ apiVersion: 'serving.knative.dev/v1', kind: 'Service' }), 'passed over');
   t.is(decode({ apiVersion: 'v1', kind: '__proto__' }), 'passed over');
-  t.deepEqual(decodeAll({ apiVersion: 'example.com/v1', kind: 'AllowList', spec: {}, items: 'none' }), [{ path: [], decoded: 'passed over' }]);
+  t.deepEqual(decodeAll({ apiVersion: 'example.com/v1', kind: 'AllowList', spec: {}, items: 'none' }), [{ path: [], decoded: 'passed over', misspelt: [] }]);
 });
 
 test('lists are flattened, typed lists give their items the kind, and a bad item harms no other', (t) => {
