@@ -1,12 +1,15 @@
 // The dialect `ingress-nginx`: what its annotations add to the Translation of an Ingress. What cannot be honoured is told,
 // and what protects a route and cannot be honoured closes it: never the open route.
+import type { Origin } from '../../../proxy/table/origin.ts';
 import type { Ingress } from '../../kube/objects.ts';
+import { didYouMean, near } from '../../model/near.ts';
 import type { Problem } from '../../model/problem.ts';
 import { seen } from '../../model/seen.ts';
 import type { Translation } from '../../model/translation.ts';
 import { annotationOrigin, readingOf } from './annotations.ts';
 import { closed, withMeaning, withoutExpressions } from './closed.ts';
 import { GROUPS, SUPPORTED } from './groups.ts';
+import { ALIASES, KNOWN_ANNOTATIONS } from './known.ts';
 import { written } from './written.ts';
 import type { WrittenAnnotation } from './written.ts';
 
@@ -48,9 +51,7 @@ function unreadAnnotation(ingress: Ingress, { key, name, known, protects, notAlo
       effect: wholeHost ? 'HostDenied' : 'RouteDenied',
     };
   }
-  if (known === undefined) {
-    return { severity: 'warning', reason: 'UnknownAnnotation', origin, message: `there is no annotation ${seen(key)}`, effect: 'ValueIgnored' };
-  }
+  if (known === undefined) return unknownAnnotation(origin, key, name, ingress.metadata.annotations.get(key) ?? '');
   if (notAlone) {
     return {
       severity: 'error',
@@ -62,4 +63,19 @@ function unreadAnnotation(ingress: Ingress, { key, name, known, protects, notAlo
   }
   const message = `${name} is not supported${known.instead === undefined ? '' : `: ${known.instead}`}`;
   return { severity: 'warning', reason: 'UnsupportedAnnotation', origin, message, effect: 'ValueIgnored' };
+}
+
+const NAMES: ReadonlySet<string> = new Set([...KNOWN_ANNOTATIONS.keys(), ...ALIASES.keys(), ...SUPPORTED]);
+
+/** What is ignored may have been to keep somebody out: nobody can know, and it is an error that `check` fails on. */
+function unknownAnnotation(origin: Origin, key: string, name: string, value: string): Problem {
+  const meant = near(name, NAMES);
+  const protects = meant !== undefined && KNOWN_ANNOTATIONS.get(ALIASES.get(meant) ?? meant)?.protects?.(value.trim()) === true;
+  return {
+    severity: protects ? 'error' : 'warning',
+    reason: 'UnknownAnnotation',
+    origin,
+    message: `there is no annotation ${seen(key)}${didYouMean(meant)}${protects ? ' That one restricts access; this one does not, and the routes are open unless something else closes them' : ''}`,
+    effect: 'ValueIgnored',
+  };
 }

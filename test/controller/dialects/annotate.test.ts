@@ -229,3 +229,24 @@ test('names that do not exist are told; other prefixes are nobody\'s business he
     'UnknownAnnotation ValueIgnored',
   ]);
 });
+
+test('a name that is nearly one is asked about, and where that one keeps somebody out it is an error', (t) => {
+  const told = (name: string, value: string): string[] => annotated({ [nginx(name)]: value }).problems.map(({ severity, effect, message }) => `${severity} ${effect} ${message.replace(/^there is no annotation "[^"]*"/, '')}`);
+  t.deepEqual(told('ssl-redirct', 'true'), ['warning ValueIgnored ; did you mean ssl-redirect?']);
+  t.deepEqual(told('Proxy-Body-Size', '8m'), ['warning ValueIgnored ; did you mean proxy-body-size?']);
+  t.deepEqual(told('ssl-protocol', 'TLSv1.3'), ['warning ValueIgnored ; did you mean ssl-protocols?']);
+  t.deepEqual(told('nothing-like-it', 'x'), ['warning ValueIgnored ']);
+  const open = '? That one restricts access; this one does not, and the routes are open unless something else closes them';
+  for (const [name, value, meant] of [
+    ['whitelist-source-rang', '10.0.0.0/8', 'whitelist-source-range'],
+    ['auht-url', 'https://login.example', 'auth-url'],
+    ['auth-tls-secert', 'shop/ca', 'auth-tls-secret'],
+    ['limit-rp', '5', 'limit-rpm'],
+    ['configuration-snipet', 'deny all;', 'configuration-snippet'],
+  ] as const) {
+    t.deepEqual(told(name, value), [`error ValueIgnored ; did you mean ${meant}${open}`]);
+    t.is(first(annotated({ [nginx(name)]: value })).action.type, 'Forward', 'as in ingress-nginx');
+  }
+  t.deepEqual(told('configuration-snipet', 'gzip on;'), ['warning ValueIgnored ; did you mean configuration-snippet?']);
+  t.deepEqual(told('auth-tls-verify-clinet', 'off'), ['warning ValueIgnored ; did you mean auth-tls-verify-client?']);
+});
