@@ -165,7 +165,8 @@ function isReason({ effect, hostname: meant, origin: { kind, namespace, name, fi
   if (meant !== undefined && meant !== hostname) return false;
   if (action.type !== 'Respond' || kind !== origin.kind || namespace !== origin.namespace || name !== origin.name) return false;
   const own = field.startsWith('metadata.') || (origin.field !== undefined && field.startsWith(origin.field));
-  return own && effect === (origin.field?.startsWith('metadata.') === true ? 'HostDenied' : 'RouteDenied');
+  const wholeHost = origin.field?.startsWith('metadata.') === true;
+  return own && (wholeHost ? effect === 'HostDenied' || effect === 'HostClosed' : effect === 'RouteDenied');
 }
 
 function tlsOf(tls: ClientTls | undefined, connected: VirtualHost | undefined, listener: Listener | undefined, { certificates }: Sections): { readonly tls?: ExplainedTls } {

@@ -65,7 +65,7 @@ export function decode(input: unknown): Decoded {
   if (typeof input.apiVersion === 'string' && input.apiVersion !== '') at.refuseFor(`found ${quoted(input.apiVersion)}, which Kubernetes has removed; it must be ${apiVersion}`, undefined, 'UnsupportedVersion');
   else at.refuse(input.apiVersion, apiVersion, undefined);
   const found = decodeAs(kind, input);
-  return refused(at, 'object' in found ? found.object : found.remains);
+  return refused(at, input, 'object' in found ? found.object : found.remains);
 }
 
 /** Decodes one object whose kind is known from elsewhere: items of an API list do not say it themselves. */
@@ -76,11 +76,13 @@ export function decodeAs(kind: Kind, input: unknown): Exclude<Decoded, 'passed o
   if (object !== input) at.refuse(input, 'a mapping', undefined);
   const metadata = readMetadata(object, reader, at);
   const result = reader.read(object, metadata, at);
-  return at.failed ? refused(at, result) : { object: result };
+  return at.failed ? refused(at, object, result) : { object: result };
 }
 
-function refused(at: Reading, remains: KubeObject | undefined): Refusal {
-  return { problems: at.problems(), ...(remains?.kind === 'Ingress' && { remains }) };
+/** What remains has the name that its Problems have: the one that was written may be anything. */
+function refused(at: Reading, object: Fields, remains: KubeObject | undefined): Refusal {
+  if (remains?.kind !== 'Ingress') return { problems: at.problems() };
+  return { problems: at.problems(), remains: { ...remains, metadata: { ...remains.metadata, ...nameOf(object, KIND_READERS.Ingress) } } };
 }
 
 /** Decodes an object, or every object of a list (`List`, `IngressList`, …). */

@@ -17,5 +17,5 @@ export interface Problem {
   readonly hostname?: string;
 }
 
-/** What was done: the whole object, rule or route is not served; its routes answer 503; all routes of the host answer 403 or 503, whoever they belong to; the value or default is used; nothing changed. */
-export type Effect = 'ObjectRefused' | 'RouteRefused' | 'RouteDenied' | 'HostDenied' | 'ValueIgnored' | 'DefaultUsed' | 'None';
+/** What was done: the whole object, rule or route is not served; its routes answer 503; all routes of the host answer 403, or 503, whoever they belong to; the value or default is used; nothing changed. */
+export type Effect = 'ObjectRefused' | 'RouteRefused' | 'RouteDenied' | 'HostDenied' | 'HostClosed' | 'ValueIgnored' | 'DefaultUsed' | 'None';

@@ -21,7 +21,7 @@ test('a server-snippet that may keep somebody out closes all of its hosts, whoev
     const result = runOnce(documents(serviceYaml('web'), SITE, guarded, other));
     t.deepEqual(['/a', '/b', '/'].map((path) => answerTo(result.sections, 'a.example', path)), [CLOSED, CLOSED, CLOSED]);
     t.is(answerTo(result.sections, 'b.example', '/'), OPEN);
-    t.deepEqual(problemLines(result), [`UnsupportedProtectiveAnnotation HostDenied Ingress guarded metadata.annotations[${SERVER_SNIPPET}]`]);
+    t.deepEqual(problemLines(result), [`UnsupportedProtectiveAnnotation HostClosed Ingress guarded metadata.annotations[${SERVER_SNIPPET}]`]);
     t.regex(result.problems[0]?.message ?? '', /every route of the hosts of this Ingress, whichever Ingress it belongs to, answers 503/);
   }
 });
@@ -85,7 +85,7 @@ test('a rule that names the host beats an alias, also a younger one, and as long
 test('what is wrong with an alias is told once for each, and what cannot be closed is', (t) => {
   const result = runOnce(documents(serviceYaml('web'), aliased('b.corp.example,b.corp.example,*.corp.example,~^c\\\\d+$,www.*,10.0.0.1')));
   const at = `Ingress aliased metadata.annotations[${ALIAS}]`;
-  t.deepEqual(problemLines(result).toSorted(), [...Array(2).fill(`UnsupportedAnnotation HostDenied ${at}`), ...Array(3).fill(`UnsupportedAnnotation ValueIgnored ${at}`)]);
+  t.deepEqual(problemLines(result).toSorted(), [...Array(2).fill(`UnsupportedAnnotation HostClosed ${at}`), ...Array(3).fill(`UnsupportedAnnotation ValueIgnored ${at}`)]);
   t.true(result.problems.every(({ severity, message }) => severity === 'error' && /answered 503|cannot be closed/.test(message)));
   t.regex(result.problems.find(({ hostname }) => hostname === '*.corp.example')?.message ?? '', /more labels in place of the star/);
 });

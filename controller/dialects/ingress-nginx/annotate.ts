@@ -22,7 +22,7 @@ export function annotate(ingress: Ingress, translation: Translation): Translatio
   if (unread.some(({ effect }) => effect === 'ObjectRefused')) return { ...translation, hosts: [], tls: [], problems: [...translation.problems, ...told] };
   // What holds for whole hosts holds for the routes of others, too: it stays when the routes of this one are denied.
   const changed = effects.filter((effect) => effect !== undefined).reduce((before, change) => change(before), translation);
-  const wholeHost = unread.find(({ effect }) => effect === 'HostDenied')?.origin;
+  const wholeHost = unread.find(({ effect }) => effect === 'HostClosed')?.origin;
   const denied = wholeHost !== undefined || reading.denied() || unread.some(({ effect }) => effect === 'RouteDenied') || cannotCheckClients(changed);
   const meant = withMeaning(ingress, denied ? closed(ingress, changed, wholeHost) : withoutExpressions(ingress, changed));
   return { ...meant, problems: [...meant.problems, ...told] };
@@ -48,7 +48,7 @@ function unreadAnnotation(ingress: Ingress, { key, name, known, protects, notAlo
       origin,
       message: `${name} is not supported, and it ${name.endsWith('-snippet') ? 'may restrict' : 'restricts'} access: ${closes} 503 instead of being open`,
       hint: 'remove the annotation if the routes may be open',
-      effect: wholeHost ? 'HostDenied' : 'RouteDenied',
+      effect: wholeHost ? 'HostClosed' : 'RouteDenied',
     };
   }
   if (known === undefined) return unknownAnnotation(origin, key, name, ingress.metadata.annotations.get(key) ?? '');

@@ -21,7 +21,7 @@ export function closeRefused(remains: Ingress, translation: Translation, why: st
   const problems = protecting.filter(({ canonical }) => canonical !== SECRET).map((annotation) => problemOf(remains, annotation, why));
   const { annotations, problems: aliasProblems } = readingOf(remains);
   const aliased = serverAlias.effect(annotations)?.(translation) ?? translation;
-  const { hosts } = withMeaning(remains, closed(remains, aliased, problems.find(({ effect }) => effect === 'HostDenied')?.origin));
+  const { hosts } = withMeaning(remains, closed(remains, aliased, problems.find(({ effect }) => effect === 'HostClosed')?.origin));
   const asked = annotations.origin(SECRET);
   const wrong = [{ message: `this Ingress is refused (${why})`, origin: asked }];
   return {
@@ -43,6 +43,6 @@ function problemOf(remains: Ingress, { key, name, known }: WrittenAnnotation, wh
     reason: 'ProtectiveIngressRefused',
     origin: annotationOrigin(remains, key),
     message: `this Ingress is refused (${why}), and ${name} ${name.endsWith('-snippet') ? 'may restrict' : 'restricts'} access: ${what} answers 503 until it is repaired, instead of being left to others`,
-    effect: wholeHost ? 'HostDenied' : 'RouteDenied',
+    effect: wholeHost ? 'HostClosed' : 'RouteDenied',
   };
 }

@@ -50,7 +50,7 @@ function report(annotations: Annotations, message: string, hostname?: string): v
     origin: annotations.origin(NAME),
     message: `${NAME} is not supported: ${message}`,
     hint: 'name the host in a rule, with the paths that it is to have',
-    ...(hostname === undefined ? { effect: 'ValueIgnored' } : { effect: 'HostDenied', hostname }),
+    ...(hostname === undefined ? { effect: 'ValueIgnored' } : { effect: 'HostClosed', hostname }),
   });
 }
 

@@ -162,7 +162,7 @@ for (const [name, value] of [
         t.deepEqual(action, { type: 'Respond', status: 503, body: '', reason: 'RouteDenied' });
         t.deepEqual([...filters, ...tlsFilters], []);
       }
-      t.deepEqual(reasons(translation), [`UnsupportedProtectiveAnnotation ${name === 'server-snippet' ? 'HostDenied' : 'RouteDenied'}`]);
+      t.deepEqual(reasons(translation), [`UnsupportedProtectiveAnnotation ${name === 'server-snippet' ? 'HostClosed' : 'RouteDenied'}`]);
       t.true(translation.problems[0]!.message.startsWith(`${name} is not supported`), 'under the name that was written');
     });
   }
