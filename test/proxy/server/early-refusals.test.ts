@@ -165,7 +165,7 @@ function suite(kind: Kind): void {
     });
 
     test(`after a refusal ${how}, a client that does not go on sending is told so, and not what the endpoint said`, async (t) => {
-      const { plane, received } = await planeTo(t, 2, [first, () => {}, echoes], { bodyTimeoutMs: 300 });
+      const { plane, received } = await planeTo(t, 2, [first, () => {}, echoes], { bodyTimeoutMs: 1_500 });
       const client = await upload(t, plane);
       await until(() => received[1]?.text() === 'ab');
       const [message] = await client.responses(1);
