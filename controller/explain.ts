@@ -166,7 +166,7 @@ function isReason({ effect, hostname: meant, origin: { kind, namespace, name, fi
   if (action.type !== 'Respond' || kind !== origin.kind || namespace !== origin.namespace || name !== origin.name) return false;
   const own = field.startsWith('metadata.') || (origin.field !== undefined && field.startsWith(origin.field));
   const wholeHost = origin.field?.startsWith('metadata.') === true;
-  return own && (wholeHost ? effect === 'HostDenied' || effect === 'HostClosed' : effect === 'RouteDenied');
+  return own && (effect === 'HostClosed' || effect === (wholeHost ? 'HostDenied' : 'RouteDenied'));
 }
 
 function tlsOf(tls: ClientTls | undefined, connected: VirtualHost | undefined, listener: Listener | undefined, { certificates }: Sections): { readonly tls?: ExplainedTls } {

@@ -77,7 +77,8 @@ export function buildHost(key: string, assembled: HostModel, context: HostContex
   const tls = model.tls !== undefined;
   const open = model.routes.map((route) => buildRoute(route, tls, building));
   if (!open.some(takesEverything)) open.push(...buildFallback(model.fallback, tls, building));
-  const routes = closed === undefined ? withHostFilters(open, connection, context) : [closed];
+  const challenges = connection?.closed === undefined ? open.filter(isChallenge) : [];
+  const routes = closed === undefined ? withHostFilters(open, connection, context) : [closed, ...challenges];
   const passthrough = passthroughOf(model, routes, building);
   const tested = tried(key, {
     listeners: context.listeners,

@@ -29,7 +29,7 @@ export interface HostModel {
   readonly connection?: ConnectionIntent | undefined;
   /** What others than the one in `connection` want of client certificates, where that is something else. */
   readonly overruled?: readonly Said<ClientCertificatesIntent>[];
-  /** What closes it, of the oldest object that does; undefined: nothing. */
+  /** What closes it for everybody, certificate authorities apart, who ask for their challenges; undefined: nothing. */
   readonly closed?: Origin | undefined;
   readonly problems: readonly Problem[];
 }
@@ -69,9 +69,15 @@ export function assembleHost(hostname: string, contributions: readonly Contribut
     tls: hostname === '*' ? undefined : decidesTls(oldestFirst),
     connection: connections.connection,
     ...(connections.overruled.length > 0 && { overruled: connections.overruled }),
-    closed: oldestFirst.find(({ intent }) => intent.closed !== undefined)?.intent.closed,
+    closed: closing(oldestFirst),
     problems,
   };
+}
+
+/** Nobody closes the host of another namespace: it is that of its oldest object. */
+function closing(oldestFirst: readonly Contribution[]): Origin | undefined {
+  const { namespace } = oldestFirst[0]!.translation.origin;
+  return oldestFirst.find(({ intent, translation }) => intent.closed !== undefined && translation.origin.namespace === namespace)?.intent.closed;
 }
 
 function closedPatterns(contributions: readonly Contribution[]): readonly ClosedPattern[] {

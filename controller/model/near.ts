@@ -2,11 +2,10 @@
 // missing, one too many, a wrong one, or two that changed places. Of short words nearly all are two edits apart, so these are given less.
 
 /** Undefined: no word of them is near. */
-export function near(written: string, words: Iterable<string>): string | undefined {
-  const known = [...words];
+export function near(written: string, words: readonly string[]): string | undefined {
   const lower = written.toLowerCase();
   for (const edits of [0, 1, 2]) {
-    const found = known.find((word) => edits <= word.length / 3 && Math.abs(word.length - lower.length) <= edits && within(lower, word.toLowerCase(), edits));
+    const found = words.find((word) => edits <= word.length / 3 && Math.abs(word.length - lower.length) <= edits && within(lower, word.toLowerCase(), edits));
     if (found !== undefined) return found;
   }
   return undefined;

@@ -22,8 +22,23 @@ test('a server-snippet that may keep somebody out closes all of its hosts, whoev
     t.deepEqual(['/a', '/b', '/'].map((path) => answerTo(result.sections, 'a.example', path)), [CLOSED, CLOSED, CLOSED]);
     t.is(answerTo(result.sections, 'b.example', '/'), OPEN);
     t.deepEqual(problemLines(result), [`UnsupportedProtectiveAnnotation HostClosed Ingress guarded metadata.annotations[${SERVER_SNIPPET}]`]);
-    t.regex(result.problems[0]?.message ?? '', /every route of the hosts of this Ingress, whichever Ingress it belongs to, answers 503/);
+    t.regex(result.problems[0]?.message ?? '', /every route of the hosts of this Ingress, those of other Ingresses too unless the host belongs to another namespace, answers 503/);
   }
+});
+
+test('a server-snippet closes no host of another namespace, and explain still says what closed the routes of its own', (t) => {
+  const guarded = ingressYaml({ name: 'guarded', namespace: 'other', host: 'a.example', paths: ['Prefix /a web'], created: YOUNG, annotations: GUARD });
+  const { sections, problems } = runOnce(documents(serviceYaml('web'), SITE, guarded));
+  t.deepEqual(['/a', '/b', '/'].map((path) => answerTo(sections, 'a.example', path)), [CLOSED, OPEN, OPEN]);
+  const { answer } = explain(sections, { url: 'http://a.example/a', method: 'GET', headers: [], from: '192.0.2.1' }, () => undefined, settingsOf(['--manifests', '.']), problems);
+  t.deepEqual(answer?.because?.map(({ problem: { effect } }) => effect), ['HostClosed']);
+});
+
+test('on a host that a server-snippet closes certificate authorities still get the answers to their challenges', (t) => {
+  const guarded = ingressYaml({ name: 'guarded', host: 'a.example', paths: ['Prefix /a web'], created: YOUNG, annotations: GUARD });
+  const solver = ingressYaml({ name: 'solver', host: 'a.example', paths: ['Exact /.well-known/acme-challenge/token web'], created: YOUNG });
+  const { sections } = runOnce(documents(serviceYaml('web'), SITE, guarded, solver));
+  t.deepEqual(['/.well-known/acme-challenge/token', '/.well-known/acme-challenge/other', '/b'].map((path) => answerTo(sections, 'a.example', path)), [OPEN, CLOSED, CLOSED]);
 });
 
 test('explain says on the route of another Ingress which server-snippet closed it', (t) => {
@@ -63,6 +78,12 @@ test('a host of server-alias is closed, and does not fall to a wildcard or to ev
       t.deepEqual(['a.example', 'b.corp.example', 'c.corp.example', 'd.corp.example'].map((each) => answerTo(sections, each, '/')), [own, CLOSED, CLOSED, OPEN]);
     }
   }
+});
+
+test('an alias that a rule of its own Ingress names is served by that rule, and nothing is told', (t) => {
+  const result = runOnce(documents(serviceYaml('web'), aliased('A.example')));
+  t.is(answerTo(result.sections, 'a.example', '/'), OPEN);
+  t.deepEqual(problemLines(result), []);
 });
 
 test('a wildcard of server-alias is closed, but for the hosts below it that a rule names', (t) => {

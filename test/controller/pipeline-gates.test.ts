@@ -105,6 +105,15 @@ test('a path that is plain text goes to its own Service, beside one that is an e
   t.deepEqual(problemLines(result).filter((line) => !line.startsWith('UnsupportedAnnotation')), [UNSUPPORTED]);
 });
 
+for (const path of ['/(?!api).*', '/(?!api|static).*']) {
+  test(`beside ${path}, which no text can stand for, longer paths of others are theirs`, (t) => {
+    const front = ingressYaml({ name: 'front', host: 'a.example', paths: [`ImplementationSpecific ${path} web`], annotations: REGEX });
+    const others = ingressYaml({ name: 'others', host: 'a.example', paths: ['Prefix /api admin', 'Prefix /c++ admin', 'Prefix /cats admin'] });
+    const { sections } = runOnce(documents(serviceYaml('web', 'admin'), front, others));
+    t.deepEqual(['/api', '/api/x', '/c++', '/cats', '/', '/other'].map((each) => answerTo(sections, 'a.example', each)), [...Array<string>(4).fill('default/admin:80'), CLOSED, CLOSED]);
+  });
+}
+
 test('an expression without annotations is one where another Ingress of its host says so, and else text without a Problem', (t) => {
   const site = ingressYaml({ name: 'site', host: 'a.example', paths: ['Prefix / web'], created: '2024-01-01T00:00:00Z' });
   const gate = ingressYaml({ name: 'gate', host: 'a.example', paths: ['ImplementationSpecific /api(/|$)(.*) admin'] });

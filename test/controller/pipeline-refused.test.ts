@@ -151,3 +151,9 @@ test('while it runs: a refused Ingress is closed from its first version on, also
   write(refused);
   await expect('it is as new', CLOSED, OPEN);
 });
+
+test('rules that cannot be read are not taken for those of every host', async (t) => {
+  const site = documents(serviceYaml('web'), ingressYaml({ name: 'all', paths: ['Prefix / web'] }));
+  const broken = `{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: broken, annotations: {${ALLOW}}, creationTimestamp: "2020-01-01T00:00:00Z"}, spec: {rules: {host: a.example}, defaultBackend: {service: {name: web, port: {number: 80}}}}}`;
+  t.deepEqual(answers(await read(t, site, broken), '/'), [OPEN]);
+});

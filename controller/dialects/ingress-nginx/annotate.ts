@@ -18,14 +18,13 @@ export function annotate(ingress: Ingress, translation: Translation): Translatio
   const reading = readingOf(ingress);
   const unread = unreadAnnotations(ingress);
   const effects = GROUPS.map((group) => group.effect(reading.annotations));
-  const told = [...reading.problems, ...unread];
-  if (unread.some(({ effect }) => effect === 'ObjectRefused')) return { ...translation, hosts: [], tls: [], problems: [...translation.problems, ...told] };
+  if (unread.some(({ effect }) => effect === 'ObjectRefused')) return { ...translation, hosts: [], tls: [], problems: [...translation.problems, ...reading.problems, ...unread] };
   // What holds for whole hosts holds for the routes of others, too: it stays when the routes of this one are denied.
   const changed = effects.filter((effect) => effect !== undefined).reduce((before, change) => change(before), translation);
   const wholeHost = unread.find(({ effect }) => effect === 'HostClosed')?.origin;
   const denied = wholeHost !== undefined || reading.denied() || unread.some(({ effect }) => effect === 'RouteDenied') || cannotCheckClients(changed);
   const meant = withMeaning(ingress, denied ? closed(ingress, changed, wholeHost) : withoutExpressions(ingress, changed));
-  return { ...meant, problems: [...meant.problems, ...told] };
+  return { ...meant, problems: [...meant.problems, ...reading.problems, ...unread] };
 }
 
 /** Its hosts are closed, but where an older Ingress says who may come, and that must not be less than what this one meant to say. */
@@ -41,7 +40,7 @@ function unreadAnnotation(ingress: Ingress, { key, name, known, protects, notAlo
   const origin = annotationOrigin(ingress, key);
   if (protects) {
     const wholeHost = known?.wholeHost === true;
-    const closes = wholeHost ? 'in ingress-nginx it holds for all of a host, so every route of the hosts of this Ingress, whichever Ingress it belongs to, answers' : 'the routes of this Ingress answer';
+    const closes = wholeHost ? 'in ingress-nginx it holds for all of a host, so every route of the hosts of this Ingress, those of other Ingresses too unless the host belongs to another namespace, answers' : 'the routes of this Ingress answer';
     return {
       severity: 'error',
       reason: 'UnsupportedProtectiveAnnotation',
@@ -65,7 +64,7 @@ function unreadAnnotation(ingress: Ingress, { key, name, known, protects, notAlo
   return { severity: 'warning', reason: 'UnsupportedAnnotation', origin, message, effect: 'ValueIgnored' };
 }
 
-const NAMES: ReadonlySet<string> = new Set([...KNOWN_ANNOTATIONS.keys(), ...ALIASES.keys(), ...SUPPORTED]);
+const NAMES: readonly string[] = [...new Set([...KNOWN_ANNOTATIONS.keys(), ...ALIASES.keys(), ...SUPPORTED])];
 
 /** What is ignored may have been to keep somebody out: nobody can know, and it is an error that `check` fails on. */
 function unknownAnnotation(origin: Origin, key: string, name: string, value: string): Problem {

@@ -25,10 +25,11 @@ export function closed(ingress: Ingress, translation: Translation, wholeHost: Or
 
 /** Of an Ingress whose routes are open. Where it means such a path as an expression itself, the route of its text is gone, and what was said of that. */
 export function withoutExpressions(ingress: Ingress, translation: Translation): Translation {
+  if (!ingress.rules.some(({ paths }) => paths.some(({ path }) => OPERATOR.test(path)))) return translation;
   const isPattern = patternsOf(ingress);
   const gone = new Set<string | undefined>();
   const hosts = translation.hosts.map((host): HostIntent => {
-    const found = patterns(ingress, host.hostname).filter(({ path }) => OPERATOR.test(path.path));
+    const found = patterns(ingress, host.hostname, ({ path }) => OPERATOR.test(path), false);
     if (found.length === 0) return host;
     const closedPatterns = found.map(({ path, route }): ClosedPattern => ({ route, problem: unsupported(path, route.origin) }));
     found.forEach(({ path }, index) => isPattern?.(path) === true && gone.add(closedPatterns[index]?.problem?.origin.field));
@@ -82,14 +83,14 @@ interface Pattern {
   readonly route: RouteIntent;
 }
 
-function patterns(ingress: Ingress, hostname: string): Pattern[] {
-  return rulesOf(ingress, hostname).flatMap(({ rule, index }) => rule.paths.map((path, pathIndex) => ({ path, route: patternRoute(ingress, path.path, index, pathIndex) })));
+function patterns(ingress: Ingress, hostname: string, which: (path: IngressPath) => boolean = () => true, fill = true): Pattern[] {
+  return rulesOf(ingress, hostname).flatMap(({ rule, index }) => rule.paths.flatMap((path, pathIndex) => (which(path) ? [{ path, route: patternRoute(ingress, path.path, index, pathIndex, fill) }] : [])));
 }
 
-function patternRoute({ metadata: { namespace, name } }: Ingress, path: string, index: number, pathIndex: number): RouteIntent {
+function patternRoute({ metadata: { namespace, name } }: Ingress, path: string, index: number, pathIndex: number, fill: boolean): RouteIntent {
   return {
     name: `${namespace}/${name}/rules[${index}].paths[${pathIndex}]/pattern`,
-    match: { path: { type: 'RegularExpression', value: isExpression(path) ? path : widened(path), ignoreCase: true }, headers: [], queryParams: [], cookies: [] },
+    match: { path: { type: 'RegularExpression', value: isExpression(path) ? path : fill ? widened(path) : beginning(path) || '/', ignoreCase: true }, headers: [], queryParams: [], cookies: [] },
     filters: [],
     tlsFilters: [],
     action: DENIED,
@@ -107,7 +108,11 @@ function isExpression(text: string): boolean {
  * this one is made as long as the other with groups that match nothing.
  */
 function widened(text: string): string {
-  const [beginning = ''] = text.includes('|') ? [''] : (/^\^?([A-Za-z0-9\-_~/]*)(?![?*{])/.exec(text)?.slice(1) ?? []);
-  const plain = beginning.slice(0, MAX_REGEX_LENGTH / 2);
+  const plain = beginning(text);
   return plain + '(?:)'.repeat(Math.ceil((Math.min(text.length, MAX_REGEX_LENGTH - 4) - plain.length) / 4));
+}
+
+function beginning(text: string): string {
+  const [plain = ''] = text.includes('|') ? [''] : (/^\^?([A-Za-z0-9\-_~/]*)(?![?*{])/.exec(text)?.slice(1) ?? []);
+  return plain.slice(0, MAX_REGEX_LENGTH / 2);
 }

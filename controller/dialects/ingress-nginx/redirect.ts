@@ -1,4 +1,4 @@
-// `temporal-redirect` and `permanent-redirect`: every request to the paths of the Ingress is sent elsewhere, to exactly what the value
+// `temporal-redirect` and `permanent-redirect`: every request to the paths of the Ingress, and to what no rule of its host takes, is sent to exactly what the value
 // says. No Service is asked for. As in ingress-nginx it happens before the redirect to https, which would cost clients a round trip.
 import type { Redirect } from '../../../proxy/table/route.ts';
 import type { Annotations } from './annotations.ts';
@@ -10,7 +10,7 @@ import type { Parser } from './values.ts';
 const STATUSES: readonly Redirect['status'][] = [300, 301, 302, 303, 307, 308];
 
 const temporal = destination(/^https?:\/\/[^/]/i, 'a URL that begins with http:// or https://');
-const permanent = destination(/^(?:\/|[a-z][a-z0-9.-]*:\/\/[^/])/i, 'a URL such as https://example.com/x, or a path that begins with "/"');
+const permanent = destination(/^(?:\/(?!\/)|[a-z][a-z0-9.-]*:\/\/[^/])/i, 'a URL such as https://example.com/x, or a path that begins with "/"');
 
 export const redirect: AnnotationGroup = {
   name: 'Redirect',

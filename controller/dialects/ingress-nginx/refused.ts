@@ -37,7 +37,7 @@ export function closeRefused(remains: Ingress, translation: Translation, why: st
 
 function problemOf(remains: Ingress, { key, name, known }: WrittenAnnotation, why: string): Problem {
   const wholeHost = known?.wholeHost === true;
-  const what = wholeHost ? 'every route of its hosts, whichever Ingress it belongs to,' : 'what can be read of its hosts and paths';
+  const what = wholeHost ? 'every route of its hosts, those of other Ingresses too unless the host belongs to another namespace,' : 'what can be read of its hosts and paths';
   return {
     severity: 'error',
     reason: 'ProtectiveIngressRefused',

@@ -14,26 +14,26 @@ const NAME = 'server-alias';
 export const serverAlias: AnnotationGroup = {
   name: 'Aliases',
   reads: [NAME],
-  effect: (annotations) => {
-    const aliases = readAliases(annotations);
-    if (aliases.length === 0) return undefined;
-    return (translation) => {
-      const named = new Set(translation.hosts.map(({ hostname }) => hostname));
-      const closed = aliases.filter((hostname) => !named.has(hostname)).map((hostname) => closedHost(hostname, annotations.origin(NAME)));
-      return { ...translation, hosts: [...translation.hosts, ...closed] };
-    };
+  effect: (annotations) => (translation) => {
+    // What a rule of its own names needs no alias.
+    const named = new Set(translation.hosts.map(({ hostname }) => hostname));
+    const closed = readAliases(annotations, named).map((hostname) => closedHost(hostname, annotations.origin(NAME)));
+    return closed.length === 0 ? translation : { ...translation, hosts: [...translation.hosts, ...closed] };
   },
 };
 
 /** Those that can be closed. */
-function readAliases(annotations: Annotations): string[] {
+function readAliases(annotations: Annotations, named: ReadonlySet<string>): string[] {
   const aliases = new Set<string>();
   const value = annotations.read(NAME, any, 'default') ?? '';
   for (const alias of new Set(value.split(',').map((item) => item.trim()))) {
     const check = checkRuleHost(alias);
     if (alias === '') continue;
-    if ('hostname' in check) aliases.add(check.hostname);
-    else report(annotations, `the alias ${seen(alias)} ${check.wrong}, so that it cannot be closed, and requests get what other Ingresses have for their host`);
+    if ('hostname' in check) {
+      if (!named.has(check.hostname)) aliases.add(check.hostname);
+      continue;
+    }
+    report(annotations, `the alias ${seen(alias)} ${check.wrong}, so that it cannot be closed, and requests get what other Ingresses have for their host`);
   }
   for (const hostname of aliases) {
     const deeper = hostname.startsWith('*.') ? '; those with more labels in place of the star, which ingress-nginx takes as well, get what other Ingresses have for their host' : '';

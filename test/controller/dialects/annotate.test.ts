@@ -94,6 +94,12 @@ test('codes of redirects that lead nowhere are the usual ones, and told', (t) =>
   }
 });
 
+test('a path that begins with two slashes is no place on the same host, and closes the routes', (t) => {
+  const translation = annotated({ [nginx('permanent-redirect')]: '//evil.example/x' });
+  t.like(first(translation).action, { type: 'Respond', reason: 'RouteDenied' });
+  t.deepEqual(reasons(translation), ['InvalidAnnotation RouteDenied']);
+});
+
 test('a redirect opens nothing that a protective annotation closes', (t) => {
   for (const [name, value] of [['whitelist-source-range', '10.0.0.0/8'], ['auth-url', 'https://login.example'], ['auth-tls-secret', 'nowhere']] as const) {
     t.like(first(annotated({ [nginx('temporal-redirect')]: 'https://b.example', [nginx(name)]: value })).action, { type: 'Respond', reason: 'RouteDenied' }, name);
