@@ -10,6 +10,8 @@ const MOST_MS = 1_000;
  * may have megabytes. Less than others wait (`Cluster.connectTimeoutMs`, by default).
  */
 const MOST_UNSAID_MS = 3_000;
+/** How long in all it may be that what a client has sent was not looked at: one that floods would never be. */
+const MOST_UNHEARD_MS = 10_000;
 
 export interface Stalling {
   readonly exchange: Pick<Exchange, 'shared'> & { readonly response: Pick<Exchange['response'], 'shut'> };
@@ -28,6 +30,8 @@ export class Stalled {
   /** Who takes nothing, and since when (`performance.now()`); the longest first. */
   readonly #takers = new Map<Stalling, number>();
   readonly #uploads = new Map<Stalling, Upload>();
+  /** Since when a client is excused because it is not heard. */
+  readonly #unheard = new Map<Stalling, number>();
 
   /** Requests that wait for their clients, or may do so: every upload counts. */
   get size(): number {
@@ -41,6 +45,7 @@ export class Stalled {
 
   /** Its client takes something again. */
   delete(one: Stalling): void {
+    this.#unheard.delete(one);
     this.#takers.delete(one);
   }
 
@@ -51,6 +56,7 @@ export class Stalled {
 
   /** It is over. */
   forget(one: Stalling): void {
+    this.#unheard.delete(one);
     this.#takers.delete(one);
     this.#uploads.delete(one);
   }
@@ -68,7 +74,7 @@ export class Stalled {
   #longestTaker(now: number): Stalling | undefined {
     for (const [one, since] of this.#takers) {
       if (now - since < MOST_MS) return undefined;
-      if (isUnheard(one)) {
+      if (this.#isUnheard(one, now)) {
         // It has its time from when it is heard.
         this.#takers.delete(one);
         this.#takers.set(one, now);
@@ -83,7 +89,8 @@ export class Stalled {
   #anyUpload(now: number): Stalling | undefined {
     for (const [one, upload] of this.#uploads) {
       const { body } = upload;
-      if (isUnheard(one) || !body.waiting || body.bytes !== upload.bytes || upload.since === 0) {
+      if (body.bytes !== upload.bytes) this.#unheard.delete(one);
+      if (this.#isUnheard(one, now) || !body.waiting || body.bytes !== upload.bytes || upload.since === 0) {
         upload.bytes = body.bytes;
         upload.since = now;
       } else if (now - upload.since >= MOST_MS) {
@@ -92,9 +99,12 @@ export class Stalled {
     }
     return undefined;
   }
-}
 
-/** What its client does is not known just now: it has sent something that was not looked at. */
-function isUnheard({ exchange }: Stalling): boolean {
-  return exchange.shared?.unheard === true;
+  /** What its client does is not known just now: it has sent something that was not looked at. */
+  #isUnheard(one: Stalling, now: number): boolean {
+    if (one.exchange.shared?.unheard !== true) return false;
+    const since = this.#unheard.get(one) ?? now;
+    this.#unheard.set(one, since);
+    return now - since < MOST_UNHEARD_MS;
+  }
 }

@@ -75,6 +75,19 @@ test('a client of which something waits to be heard has its time from when it is
   t.deepEqual(gone, ['taker', 'upload']);
 });
 
+test('a client that floods, so that it is never heard out, has ten seconds', (t) => {
+  const gone: string[] = [];
+  const flooding = { exchange: said({ unheard: true }), giveWay: () => gone.push('flooding') };
+  const stalled = new Stalled();
+  stalled.add(flooding);
+  for (let look = 0; look < 11; look++) {
+    t.false(stalled.makeRoom());
+    clock += 1_000;
+  }
+  t.true(stalled.makeRoom());
+  t.deepEqual(gone, ['flooding']);
+});
+
 test('a client that says nothing, and whose connection takes no more, has three seconds', (t) => {
   const gone: string[] = [];
   const silent = { exchange: { shared: undefined, response: { shut: false } }, giveWay: () => gone.push('silent') };
