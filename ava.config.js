@@ -2,6 +2,7 @@
 // because tests start servers, child processes and signal handlers.
 export default {
   extensions: ['ts'],
+  require: ['./test/support/process-end.ts'],
   files: ['test/**/*.test.ts', '!test/lab/**', '!test/bench/**', '!test/kube/**', '!test/scan/**'],
   workerThreads: false,
   concurrency: 2,
