@@ -20,7 +20,7 @@ const closeEveryRoute = onEveryRoute(closeRoute);
 export function closed(ingress: Ingress, translation: Translation, wholeHost: Origin | undefined): Translation {
   const denied = closeEveryRoute(translation);
   const more = wholeHost === undefined ? {} : { closed: wholeHost };
-  return { ...denied, hosts: denied.hosts.map((host) => ({ ...host, ...more, closedPatterns: patterns(ingress, host.hostname).map(({ route }) => ({ route })) })) };
+  return { ...denied, hosts: denied.hosts.map((host) => ({ ...host, ...more, closedPatterns: patterns(ingress, host.hostname, protectiveExpression).map(({ route }) => ({ route })) })) };
 }
 
 /** Of an Ingress whose routes are open. Where it means such a path as an expression itself, the route of its text is gone, and what was said of that. */
@@ -29,7 +29,7 @@ export function withoutExpressions(ingress: Ingress, translation: Translation): 
   const isPattern = patternsOf(ingress);
   const gone = new Set<string | undefined>();
   const hosts = translation.hosts.map((host): HostIntent => {
-    const found = patterns(ingress, host.hostname, ({ path }) => OPERATOR.test(path), false);
+    const found = patterns(ingress, host.hostname, plainExpression);
     if (found.length === 0) return host;
     const closedPatterns = found.map(({ path, route }): ClosedPattern => ({ route, problem: unsupported(path, route.origin) }));
     found.forEach(({ path }, index) => isPattern?.(path) === true && gone.add(closedPatterns[index]?.problem?.origin.field));
@@ -83,19 +83,36 @@ interface Pattern {
   readonly route: RouteIntent;
 }
 
-function patterns(ingress: Ingress, hostname: string, which: (path: IngressPath) => boolean = () => true, fill = true): Pattern[] {
-  return rulesOf(ingress, hostname).flatMap(({ rule, index }) => rule.paths.flatMap((path, pathIndex) => (which(path) ? [{ path, route: patternRoute(ingress, path.path, index, pathIndex, fill) }] : [])));
+/** `expressionOf`: what stands for a path; undefined: nothing. */
+function patterns(ingress: Ingress, hostname: string, expressionOf: (path: string) => string | undefined): Pattern[] {
+  return rulesOf(ingress, hostname).flatMap(({ rule, index }) =>
+    rule.paths.flatMap((path, pathIndex) => {
+      const expression = expressionOf(path.path);
+      return expression === undefined ? [] : [{ path, route: patternRoute(ingress, expression, index, pathIndex) }];
+    }),
+  );
 }
 
-function patternRoute({ metadata: { namespace, name } }: Ingress, path: string, index: number, pathIndex: number, fill: boolean): RouteIntent {
+function patternRoute({ metadata: { namespace, name } }: Ingress, value: string, index: number, pathIndex: number): RouteIntent {
   return {
     name: `${namespace}/${name}/rules[${index}].paths[${pathIndex}]/pattern`,
-    match: { path: { type: 'RegularExpression', value: isExpression(path) ? path : fill ? widened(path) : beginning(path) || '/', ignoreCase: true }, headers: [], queryParams: [], cookies: [] },
+    match: { path: { type: 'RegularExpression', value, ignoreCase: true }, headers: [], queryParams: [], cookies: [] },
     filters: [],
     tlsFilters: [],
     action: DENIED,
     origin: { kind: 'Ingress', namespace, name, field: `spec.rules[${index}].http.paths[${pathIndex}]` },
   };
+}
+
+/** Where it protects, of one that only PCRE knows all that begins as it does. */
+function protectiveExpression(path: string): string {
+  return isExpression(path) ? path : widened(path);
+}
+
+/** Where nothing protects, of such a one what begins as it does and no longer text of the host is for. */
+function plainExpression(path: string): string | undefined {
+  if (!OPERATOR.test(path)) return undefined;
+  return isExpression(path) ? path : beginning(path) || '/';
 }
 
 /** Paths of requests hold nothing but visible ASCII by the time that they are matched. */
