@@ -72,13 +72,12 @@ export function buildHost(key: string, assembled: HostModel, context: HostContex
   const use: SecretUse = { reader: context.secretReader, secret: (name) => context.secret(name), secrets: new Set(), certificates: new Map(), problems };
   const building: Building = { context, clusters: new Map(), services: new Set(), upstreams: new Set(), problems, use };
   const connection = assembled.connection === undefined ? undefined : buildConnection(assembled.hostname, assembled.connection, use);
-  const closed = connection?.closed !== undefined ? closedRoute(connection.closed, UNCHECKED) : assembled.closed && closedRoute(assembled.closed, DENIED);
-  const model = withoutOverruled(assembled, closed !== undefined, use);
+  const model = withoutOverruled(assembled, connection?.closed !== undefined, use);
   const tls = model.tls !== undefined;
   const open = model.routes.map((route) => buildRoute(route, tls, building));
   if (!open.some(takesEverything)) open.push(...buildFallback(model.fallback, tls, building));
-  const challenges = connection?.closed === undefined ? open.filter(isChallenge) : [];
-  const routes = closed === undefined ? withHostFilters(open, connection, context) : [closed, ...challenges];
+  const left = model.closed === undefined ? open : [closedRoute(model.closed, DENIED), ...open.filter(isChallenge)];
+  const routes = connection?.closed === undefined ? withHostFilters(left, connection, context) : [closedRoute(connection.closed, UNCHECKED)];
   const passthrough = passthroughOf(model, routes, building);
   const tested = tried(key, {
     listeners: context.listeners,

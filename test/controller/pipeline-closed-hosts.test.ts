@@ -3,6 +3,7 @@ import test from 'ava';
 import { settingsOf } from '../../controller/cli/options.ts';
 import { explain } from '../../controller/explain.ts';
 import { Pipeline } from '../../controller/pipeline.ts';
+import { authoritySecretYaml } from '../support/fixed-authority.ts';
 import { objectOf, storeOf } from '../support/manifests.ts';
 import { answerTo, documents, ingressYaml, problemLines, runOnce, serviceYaml, SETTINGS } from '../support/pipeline.ts';
 
@@ -39,6 +40,18 @@ test('on a host that a server-snippet closes certificate authorities still get t
   const solver = ingressYaml({ name: 'solver', host: 'a.example', paths: ['Exact /.well-known/acme-challenge/token web'], created: YOUNG });
   const { sections } = runOnce(documents(serviceYaml('web'), SITE, guarded, solver));
   t.deepEqual(['/.well-known/acme-challenge/token', '/.well-known/acme-challenge/other', '/b'].map((path) => answerTo(sections, 'a.example', path)), [OPEN, CLOSED, CLOSED]);
+});
+
+test('on such a host challenges are answered to no client that another Ingress keeps out', (t) => {
+  const asks = (verify: string): string => `nginx.ingress.kubernetes.io/auth-tls-secret: default/ca, nginx.ingress.kubernetes.io/auth-tls-verify-client: "${verify}"`;
+  const challenge = '/.well-known/acme-challenge/token';
+  const guarded = ingressYaml({ name: 'guarded', host: 'a.example', paths: ['Prefix /a web'], created: OLD, annotations: `${GUARD}, ${asks('optional')}` });
+  for (const [young, answer] of [['optional', OPEN], ['on', CLOSED]] as const) {
+    const solver = ingressYaml({ name: 'solver', host: 'a.example', paths: [`Exact ${challenge} web`], created: YOUNG, annotations: asks(young) });
+    const { sections } = runOnce(documents(serviceYaml('web'), authoritySecretYaml('default/ca'), guarded, solver));
+    t.is(answerTo(sections, 'a.example', challenge), answer);
+    for (const { routes } of Object.values(sections.virtualHosts)) for (const { filters } of routes) t.true(filters.some(({ type }) => type === 'client-certificate'));
+  }
 });
 
 test('explain says on the route of another Ingress which server-snippet closed it', (t) => {
