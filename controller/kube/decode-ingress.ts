@@ -81,10 +81,12 @@ const readPath: Read<IngressPath> = (value, at) => {
 
 const readPaths = listNotNull(readPath);
 
-const readRules = listNotNull((value, at): IngressRule => {
+const UNREADABLE_RULE: IngressRule = { host: UNREADABLE, paths: [] };
+
+const readRuleList = listNotNull((value, at): IngressRule => {
   const of = fields(value, at);
   const rule = field(of, 'host', optionalText(host, ''), at);
-  if (!isMapping(value)) return { host: UNREADABLE, paths: [] };
+  if (!isMapping(value)) return UNREADABLE_RULE;
   if (of.http === undefined) return { host: rule, paths: [] };
   at.enter('http');
   const http = fields(of.http, at);
@@ -93,6 +95,12 @@ const readRules = listNotNull((value, at): IngressRule => {
   at.leave();
   return { host: rule, paths };
 });
+
+/** What is no list has not said that it is for every host. */
+const readRules: Read<readonly IngressRule[]> = (value, at) => {
+  const rules = readRuleList(value, at);
+  return isGiven(value) && !Array.isArray(value) ? [UNREADABLE_RULE] : rules;
+};
 
 function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;

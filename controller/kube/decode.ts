@@ -81,13 +81,8 @@ export function decodeAs(kind: Kind, input: unknown): Exclude<Decoded, 'passed o
 
 /** What remains has the name that its Problems have: the one that was written may be anything. */
 function refused(at: Reading, object: Fields, remains: KubeObject | undefined): Refusal {
-  if (remains?.kind !== 'Ingress' || (remains.rules.length === 0 && saysRules(object))) return { problems: at.problems() };
+  if (remains?.kind !== 'Ingress') return { problems: at.problems() };
   return { problems: at.problems(), remains: { ...remains, metadata: { ...remains.metadata, ...nameOf(object, KIND_READERS.Ingress) } } };
-}
-
-/** Its rules are there and cannot be read, which is not to say that it is for every host. */
-function saysRules({ spec }: Fields): boolean {
-  return isMapping(spec) && spec.rules !== undefined && spec.rules !== null && !(Array.isArray(spec.rules) && spec.rules.length === 0);
 }
 
 /** Decodes an object, or every object of a list (`List`, `IngressList`, …). */
