@@ -10,7 +10,7 @@ import { annotationOrigin, readingOf } from './annotations.ts';
 import { closed, withMeaning, withoutExpressions } from './closed.ts';
 import { GROUPS, SUPPORTED } from './groups.ts';
 import { ALIASES, KNOWN_ANNOTATIONS } from './known.ts';
-import { written } from './written.ts';
+import { protection, written } from './written.ts';
 import type { WrittenAnnotation } from './written.ts';
 
 /** `translation` is that of the same Ingress without annotations. */
@@ -36,18 +36,19 @@ function unreadAnnotations(ingress: Ingress): Problem[] {
   return written(ingress).filter(({ canonical }) => !SUPPORTED.has(canonical)).map((annotation) => unreadAnnotation(ingress, annotation));
 }
 
-function unreadAnnotation(ingress: Ingress, { key, name, known, protects, notAlone }: WrittenAnnotation): Problem {
+function unreadAnnotation(ingress: Ingress, annotation: WrittenAnnotation): Problem {
+  const { key, name, known, protects, notAlone } = annotation;
   const origin = annotationOrigin(ingress, key);
   if (protects) {
-    const wholeHost = known?.wholeHost === true;
-    const closes = wholeHost ? 'in ingress-nginx it holds for all of a host, so every route of the hosts of this Ingress, those of other Ingresses too unless the host belongs to another namespace, answers' : 'the routes of this Ingress answer';
+    const { does, effect, others } = protection(annotation);
+    const closes = others === undefined ? 'the routes of this Ingress answer' : `in ingress-nginx it holds for all of a host, so every route of the hosts of this Ingress, ${others}, answers`;
     return {
       severity: 'error',
       reason: 'UnsupportedProtectiveAnnotation',
       origin,
-      message: `${name} is not supported, and it ${name.endsWith('-snippet') ? 'may restrict' : 'restricts'} access: ${closes} 503 instead of being open`,
+      message: `${name} is not supported, and it ${does}: ${closes} 503 instead of being open`,
       hint: 'remove the annotation if the routes may be open',
-      effect: wholeHost ? 'HostClosed' : 'RouteDenied',
+      effect,
     };
   }
   if (known === undefined) return unknownAnnotation(origin, key, name, ingress.metadata.annotations.get(key) ?? '');

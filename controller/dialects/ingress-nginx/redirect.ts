@@ -1,5 +1,6 @@
-// `temporal-redirect` and `permanent-redirect`: every request to the paths of the Ingress, and to what no rule of its host takes, is sent to exactly what the value
-// says. No Service is asked for. As in ingress-nginx it happens before the redirect to https, which would cost clients a round trip.
+// `temporal-redirect` and `permanent-redirect`: every request to the paths of the Ingress, and to what no rule of its host takes, is
+// sent to exactly what the value says. No Service is asked for. As in ingress-nginx it happens before the redirect to https, which
+// would cost clients a round trip.
 import type { Redirect } from '../../../proxy/table/route.ts';
 import type { Annotations } from './annotations.ts';
 import { onEveryRoute } from './group.ts';

@@ -8,7 +8,7 @@ import { annotationOrigin, readingOf } from './annotations.ts';
 import { SECRET } from './auth-tls.ts';
 import { closed, withMeaning } from './closed.ts';
 import { serverAlias } from './server-alias.ts';
-import { written } from './written.ts';
+import { protection, written } from './written.ts';
 import type { WrittenAnnotation } from './written.ts';
 
 /** `remains`: what can be read of it, and `translation` that of them; `why` it is refused. */
@@ -35,14 +35,14 @@ export function closeRefused(remains: Ingress, translation: Translation, why: st
   };
 }
 
-function problemOf(remains: Ingress, { key, name, known }: WrittenAnnotation, why: string): Problem {
-  const wholeHost = known?.wholeHost === true;
-  const what = wholeHost ? 'every route of its hosts, those of other Ingresses too unless the host belongs to another namespace,' : 'what can be read of its hosts and paths';
+function problemOf(remains: Ingress, annotation: WrittenAnnotation, why: string): Problem {
+  const { does, effect, others } = protection(annotation);
+  const what = others === undefined ? 'what can be read of its hosts and paths' : `every route of its hosts, ${others},`;
   return {
     severity: 'error',
     reason: 'ProtectiveIngressRefused',
-    origin: annotationOrigin(remains, key),
-    message: `this Ingress is refused (${why}), and ${name} ${name.endsWith('-snippet') ? 'may restrict' : 'restricts'} access: ${what} answers 503 until it is repaired, instead of being left to others`,
-    effect: wholeHost ? 'HostClosed' : 'RouteDenied',
+    origin: annotationOrigin(remains, annotation.key),
+    message: `this Ingress is refused (${why}), and ${annotation.name} ${does}: ${what} answers 503 until it is repaired, instead of being left to others`,
+    effect,
   };
 }

@@ -19,6 +19,13 @@ export interface WrittenAnnotation {
   readonly notAlone: boolean;
 }
 
+/** How a Problem says that it protects, and whose routes are closed in its place: those of its Ingress, or all of its hosts (`others` says which). */
+export function protection({ name, known }: WrittenAnnotation) {
+  const does = `${name.endsWith('-snippet') ? 'may restrict' : 'restricts'} access`;
+  if (known?.wholeHost !== true) return { does, effect: 'RouteDenied' } as const;
+  return { does, effect: 'HostClosed', others: 'those of other Ingresses too unless the host belongs to another namespace' } as const;
+}
+
 export function written({ metadata }: Ingress): readonly WrittenAnnotation[] {
   return [...metadata.annotations].flatMap(([key, value]) => {
     const prefix = PREFIXES.find((each) => key.startsWith(each));
