@@ -47,10 +47,14 @@ export class LineWriter {
     return this.#failure;
   }
 
+  get #mostAtOnce(): number {
+    return this.#isFile ? FILE_WRITE : ATOMIC_WRITE;
+  }
+
   /** Takes one line with its line feed. */
   write(line: string): void {
     const bytes = Buffer.byteLength(line);
-    if (this.#chunkBytes + bytes > (this.#isFile ? FILE_WRITE : ATOMIC_WRITE)) this.#flush();
+    if (this.#chunkBytes + bytes > this.#mostAtOnce) this.#flush();
     this.#chunk += line;
     this.#chunkBytes += bytes;
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS).unref();
@@ -98,7 +102,7 @@ export class LineWriter {
 
   #output(fd: number): sonic.SonicBoom {
     this.#isFile = fstatSync(fd).isFile();
-    const out = new sonic.SonicBoom({ fd, maxLength: MAX_WAITING, maxWrite: this.#isFile ? FILE_WRITE : ATOMIC_WRITE });
+    const out = new sonic.SonicBoom({ fd, maxLength: MAX_WAITING, maxWrite: this.#mostAtOnce });
     out.on('drop', (chunk: string) => (this.#dropped += lineCount(chunk)));
     // A full disk or a closed pipe: what waits is kept and tried again with the next chunk, until it is too much.
     out.on('error', (error: Error) => (this.#failure = error.message));

@@ -56,8 +56,7 @@ export class Stalled {
 
   /** It is over. */
   forget(one: Stalling): void {
-    this.#unheard.delete(one);
-    this.#takers.delete(one);
+    this.delete(one);
     this.#uploads.delete(one);
   }
 
@@ -89,8 +88,9 @@ export class Stalled {
   #anyUpload(now: number): Stalling | undefined {
     for (const [one, upload] of this.#uploads) {
       const { body } = upload;
-      if (body.bytes !== upload.bytes) this.#unheard.delete(one);
-      if (this.#isUnheard(one, now) || !body.waiting || body.bytes !== upload.bytes || upload.since === 0) {
+      const moved = body.bytes !== upload.bytes;
+      if (moved) this.#unheard.delete(one);
+      if (moved || !body.waiting || upload.since === 0 || this.#isUnheard(one, now)) {
         upload.bytes = body.bytes;
         upload.since = now;
       } else if (now - upload.since >= MOST_MS) {
