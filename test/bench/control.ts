@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
 import { kubeconfig } from '../support/api-server/kubeconfig.ts';
 import { ADMIN_TOKEN, ApiServer } from '../support/api-server/server.ts';
+import { childrenOf } from '../support/fairlead-run.ts';
 import { endpointSlice, ingress, ingressClass, service } from '../support/kube/objects.ts';
 import { describeMachine } from './report/machine.ts';
 import { writeResults } from './report/results.ts';
@@ -77,7 +78,6 @@ async function stopFairlead({ child }: Fairlead): Promise<void> {
 }
 
 const residentMb = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
-const childrenOf = (pid: number): number[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 
 async function metric(fairlead: Fairlead, name: string): Promise<number[]> {
   const text = await (await fetch(`http://127.0.0.1:${fairlead.admin}/metrics`)).text();
@@ -137,7 +137,7 @@ figure('the same from the last table on disk while the API is away, slower of 2'
 await pause(3000);
 const memory = (when: string): void => {
   figure(`controller process, resident, ${when}`, residentMb(fairlead.child.pid!), 'MB', 600);
-  for (const [index, pid] of childrenOf(fairlead.child.pid!).entries()) figure(`worker ${index}, resident, ${when}`, residentMb(pid), 'MB', 250);
+  for (const [index, pid] of childrenOf(fairlead.child.pid).entries()) figure(`worker ${index}, resident, ${when}`, residentMb(pid), 'MB', 250);
 };
 memory('after the start');
 
